@@ -1,0 +1,107 @@
+package main
+
+import (
+	"cmp"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
+	"github.com/gatepost-proxy/gatepost/cache"
+	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
+	"github.com/gatepost-proxy/gatepost/metrics"
+	"github.com/gatepost-proxy/gatepost/proxy/http1"
+	"github.com/gatepost-proxy/gatepost/proxy/outposts"
+)
+
+// newMetrics names the closed sets, each from the package that owns it.
+func newMetrics(c config.Config) (*metrics.Metrics, error) {
+	var operations []string
+	for _, op := range outposts.Operations() {
+		operations = append(operations, op.Name)
+	}
+	var rejections []string
+	for _, r := range http1.Reasons() {
+		rejections = append(rejections, string(r))
+	}
+	build := readBuild()
+	return metrics.New(metrics.Config{
+		Build:          metrics.Build{Version: build.Version, Commit: cmp.Or(build.Commit, "unknown"), GoVersion: build.Go, FIPS: build.FIPS140.Enabled},
+		Operations:     operations,
+		Regions:        c.Upstream.Regions,
+		AuditRefusals:  journal.Reasons(),
+		CacheEvictions: cache.EvictionReasons(),
+		CacheFills:     cache.FillResults(),
+		Rejections:     rejections,
+	})
+}
+
+// trackMetrics gives the gauges their sources, which are read at a scrape.
+func (s *service) trackMetrics() {
+	s.metrics.Audit.Track(func() metrics.AuditState {
+		h := s.journal.Health()
+		return metrics.AuditState{Healthy: h.OK, FreeBytes: h.FreeBytes}
+	})
+	if s.cache != nil {
+		s.metrics.Cache.Track(func() metrics.CacheState {
+			stats := s.cache.Stats()
+			return metrics.CacheState{Entries: stats.Entries, Bytes: stats.Bytes}
+		})
+	}
+	s.metrics.Keys.Track(func() metrics.ReloadState {
+		status := s.keys.Status()
+		return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded}
+	})
+	if s.tls != nil {
+		s.metrics.TLS.Track(func() metrics.ReloadState {
+			status := s.tls.Status()
+			return metrics.ReloadState{OK: status.OK, Loaded: status.LoadedAt}
+		})
+	}
+}
+
+// The observers below are what the packages ask for, in the plain types that metrics takes.
+
+type requestObserver struct{ metrics *metrics.Metrics }
+
+func (o requestObserver) Request(operation, region string, cache audit.CacheResult, decision audit.Decision, class audit.ErrorClass, took time.Duration, eventID string) {
+	o.metrics.Requests.Observe(metrics.Request{
+		Operation: operation, Region: region, Cache: string(cache), Decision: string(decision), ErrorClass: string(class),
+	}, took, eventID)
+}
+
+func (o requestObserver) Rejected(reason string) { o.metrics.Rejections.Rejected(reason) }
+
+type journalObserver struct{ metrics *metrics.Audit }
+
+func (o journalObserver) Committed(entries int, commit, fsync time.Duration) {
+	o.metrics.Committed(entries, commit, fsync)
+}
+func (o journalObserver) Appended(kind audit.Kind) { o.metrics.Appended(string(kind)) }
+func (o journalObserver) Refused(reason string)    { o.metrics.Refused(reason) }
+
+type upstreamObserver struct {
+	metrics  *metrics.Upstream
+	inFlight atomic.Int64
+	expiry   atomic.Pointer[time.Time]
+}
+
+func newUpstreamObserver(m *metrics.Upstream) *upstreamObserver {
+	o := &upstreamObserver{metrics: m}
+	m.Track(func() metrics.UpstreamState {
+		state := metrics.UpstreamState{InFlight: int(o.inFlight.Load())}
+		if at := o.expiry.Load(); at != nil {
+			state.CredentialsExpiry = *at
+		}
+		return state
+	})
+	return o
+}
+
+func (o *upstreamObserver) InFlight(delta int) { o.inFlight.Add(int64(delta)) }
+
+func (o *upstreamObserver) Attempt(operation, region, class string, took time.Duration) {
+	o.metrics.Observe(operation, region, class, took)
+}
+
+func (o *upstreamObserver) CredentialsExpiry(at time.Time) { o.expiry.Store(&at) }
