@@ -12,14 +12,15 @@ import (
 )
 
 // connection answers GetConnection: from the cache, from a fill that is under way for the same key, or by a fill of its own.
-// The identity that a call would be signed with right now is part of the key, so an entry is never older than the session it came from.
+// The access key id that a call would be signed with right now is part of the key: it belongs to one session of one identity in one
+// account, and it is known from the start, when the ARN is not.
 func (h *Handler) connection(c *call) *Error {
 	id, err := h.Upstream.Identity(context.Background(), c.principal.Name())
 	if err != nil {
 		return noAnswer(err)
 	}
 	key := h.Cache.Key(c.principal, cache.Upstream{
-		Identity: identityName(id), Account: id.Account, Partition: id.Partition, Region: c.event.Region, Endpoint: h.Upstream.Endpoint(c.event.Region),
+		Identity: id.AccessKeyID, Partition: id.Partition, Region: c.event.Region, Endpoint: h.Upstream.Endpoint(c.event.Region),
 	}, operationGetConnection, c.target.ConnectionID)
 
 	if entry, ok := h.Cache.Get(&key); ok {
@@ -95,13 +96,4 @@ func (h *Handler) fill(ctx context.Context, c *call) (cache.Filled, error) {
 		},
 		Store: complete,
 	}, nil
-}
-
-// identityName stands for the identity in cache keys: the ARN, which outlives a session's refresh, or the access key id while that is
-// all that is known.
-func identityName(id upstream.Identity) string {
-	if id.ARN != "" {
-		return id.ARN
-	}
-	return id.AccessKeyID
 }

@@ -61,7 +61,7 @@ func (h *Handler) send(ctx context.Context, c *call) (upstream.Answer, *Error) {
 	c.event.Attempts = answer.Attempts
 	c.sentAs(answer.Identity, h.Upstream.Endpoint(c.event.Region))
 	if (answer.Status == 401 || answer.Status == 403) && h.Cache != nil {
-		h.Cache.PurgeIdentity(identityName(answer.Identity))
+		h.Cache.PurgeIdentity(answer.Identity.AccessKeyID)
 	}
 	return answer, nil
 }

@@ -113,7 +113,7 @@ func demoKeys(ctx context.Context, path string) (map[string]demoKey, error) {
 	keys := make(map[string]demoKey)
 	for _, grant := range []keyring.Grant{
 		{Principal: demoInstaller, Allow: []keyring.Allow{{Operations: []string{"*"}}}},
-		{Principal: demoContractor, Allow: []keyring.Allow{{Operations: []string{"GetConnection"}, Connections: []string{"only-this-one"}}}},
+		{Principal: demoContractor, Allow: []keyring.Allow{{Operations: []string{"GetConnection"}, Connections: []string{"onlythisone"}}}},
 	} {
 		id, secret, err := keyring.File{Path: path}.New(ctx, grant)
 		if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
@@ -79,29 +78,3 @@ func (o journalObserver) Committed(entries int, commit, fsync time.Duration) {
 }
 func (o journalObserver) Appended(kind audit.Kind) { o.metrics.Appended(string(kind)) }
 func (o journalObserver) Refused(reason string)    { o.metrics.Refused(reason) }
-
-type upstreamObserver struct {
-	metrics  *metrics.Upstream
-	inFlight atomic.Int64
-	expiry   atomic.Pointer[time.Time]
-}
-
-func newUpstreamObserver(m *metrics.Upstream) *upstreamObserver {
-	o := &upstreamObserver{metrics: m}
-	m.Track(func() metrics.UpstreamState {
-		state := metrics.UpstreamState{InFlight: int(o.inFlight.Load())}
-		if at := o.expiry.Load(); at != nil {
-			state.CredentialsExpiry = *at
-		}
-		return state
-	})
-	return o
-}
-
-func (o *upstreamObserver) InFlight(delta int) { o.inFlight.Add(int64(delta)) }
-
-func (o *upstreamObserver) Attempt(operation, region, class string, took time.Duration) {
-	o.metrics.Observe(operation, region, class, took)
-}
-
-func (o *upstreamObserver) CredentialsExpiry(at time.Time) { o.expiry.Store(&at) }

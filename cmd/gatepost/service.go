@@ -97,7 +97,7 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	s.upstream, err = upstream.New(ctx, upstream.Config{
 		Regions: c.Upstream.Regions, Endpoint: c.Upstream.Endpoint, STSEndpoint: sub.stsEndpoint, FIPS: c.Upstream.FIPS, Profile: c.Upstream.Profile, Credentials: sub.credentials,
 		AssumeRole: upstream.AssumeRole{RoleARN: c.Upstream.AssumeRole.RoleARN, PerPrincipal: c.Upstream.AssumeRole.PerPrincipal},
-		Timeout:    c.Upstream.Timeout, MaxInFlight: c.Upstream.MaxInFlight, Version: version, Logger: log, Observer: newUpstreamObserver(s.metrics.Upstream),
+		Timeout:    c.Upstream.Timeout, MaxInFlight: c.Upstream.MaxInFlight, Version: version, Logger: log, Observer: s.metrics.Upstream,
 	})
 	if err != nil {
 		return nil, err

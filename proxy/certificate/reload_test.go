@@ -32,14 +32,6 @@ func TestRunServesNewFiles(t *testing.T) {
 			overwrite(t, f.Key, after.keyPEM)
 			overwrite(t, f.Cert, after.certPEM)
 		}},
-		{"with times of long ago", func(t *testing.T, f certificate.Files) {
-			writePair(t, f, after)
-			for _, path := range []string{f.Cert, f.Key} {
-				if err := os.Chtimes(path, time.Unix(1e9, 0), time.Unix(1e9, 0)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}},
 	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -268,23 +260,26 @@ func TestAFaultKeepsNotTheOtherFileFromRenewal(t *testing.T) {
 // Renewal replaces one file, then the other. A look between the two must not raise
 // an alarm.
 func TestHalfReplacedPairIsWaitedFor(t *testing.T) {
-	before, after := issue(t, "server", nil, nil), issue(t, "server", nil, nil)
-	files := newFiles(t, before)
+	files := newFiles(t, issue(t, "server", nil, nil))
 	var log journal
 	s := open(t, files, certificate.Options{Logger: log.logger()})
-	log.take()
-	replace(t, files.Cert, after.certPEM)
-	s.Poll()
-	if status := s.Status(); !status.OK || !s.Leaf().Equal(before.cert) {
-		t.Fatalf("status %+v after a single look", status)
-	}
-	replace(t, files.Key, after.keyPEM)
-	look(s)
-	if status := s.Status(); !status.OK || !s.Leaf().Equal(after.cert) {
-		t.Errorf("status %+v", status)
-	}
-	if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "TLS files loaded") {
-		t.Errorf("logged %q, want the load alone", lines)
+	const renewals = 20 // more than looks in a row that are waited for
+	for range renewals {
+		before, after := s.Leaf(), issue(t, "server", nil, nil)
+		log.take()
+		replace(t, files.Cert, after.certPEM)
+		s.Poll()
+		if status := s.Status(); !status.OK || !s.Leaf().Equal(before) {
+			t.Fatalf("status %+v after a single look", status)
+		}
+		replace(t, files.Key, after.keyPEM)
+		look(s)
+		if status := s.Status(); !status.OK || !s.Leaf().Equal(after.cert) {
+			t.Errorf("status %+v", status)
+		}
+		if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "TLS files loaded") {
+			t.Errorf("logged %q, want the load alone", lines)
+		}
 	}
 }
 
@@ -322,32 +317,45 @@ func TestReloadDoesNotWait(t *testing.T) {
 	}
 }
 
-// Unchanged files are not read again, once a change would show.
-func TestSettledFilesAreNotRead(t *testing.T) {
+// A look reads files whose state has changed, and those that changed so lately that
+// another change might not show.
+func TestWhenALookReads(t *testing.T) {
 	pair, other := issue(t, "server", nil, nil), issue(t, "other", nil, nil)
-	files := newFiles(t, pair)
-	past := time.Now().Add(-time.Hour)
-	settle := func() {
-		for _, path := range []string{files.Cert, files.Key} {
-			if err := os.Chtimes(path, past, past); err != nil {
-				t.Fatal(err)
+	sameSize := append(bytes.Clone(other.certPEM), pair.certPEM...)[:len(pair.certPEM)]
+	tests := []struct {
+		name          string
+		before, after time.Duration // the age of the files when they change, and then
+		text          []byte
+		read          bool
+	}{
+		{"old, nothing else", time.Hour, time.Hour, sameSize, false},
+		{"old, another size", time.Hour, time.Hour, other.certPEM[:100], true},
+		{"old, another time", time.Hour, 2 * time.Hour, sameSize, true},
+		{"young, nothing else", time.Second, time.Second, sameSize, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files, now := newFiles(t, pair), time.Now()
+			age := func(d time.Duration) {
+				for _, path := range []string{files.Cert, files.Key} {
+					if err := os.Chtimes(path, now.Add(-d), now.Add(-d)); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
-		}
-	}
-	settle()
-	s := open(t, files, certificate.Options{})
-	look(s)
-	// A change that only reading shows: the same size in the same inode at the same
-	// time.
-	text := append(bytes.Clone(other.certPEM), pair.certPEM...)[:len(pair.certPEM)]
-	overwrite(t, files.Cert, text)
-	settle()
-	look(s)
-	if !s.Status().OK {
-		t.Error("a settled file was read")
-	}
-	if err := s.Reload(); err == nil {
-		t.Error("Reload did not read a settled file")
+			age(tt.before)
+			s := open(t, files, certificate.Options{})
+			look(s)
+			overwrite(t, files.Cert, tt.text)
+			age(tt.after)
+			look(s)
+			if read := !s.Status().OK; read != tt.read {
+				t.Errorf("read = %v, want %v", read, tt.read)
+			}
+			if err := s.Reload(); err == nil {
+				t.Error("Reload did not read")
+			}
+		})
 	}
 }
 
@@ -407,11 +415,12 @@ func TestExpiryIsToldAhead(t *testing.T) {
 			t.Errorf("%s: logged %q", step.name, lines)
 		}
 	}
-	renewed := issue(t, "server", nil, validUntil(now.Add(24*time.Hour)))
-	writePair(t, files, renewed)
-	look(s)
-	if lines := strings.Join(log.take(), "\n"); !s.Status().OK || strings.Count(lines, "level=WARN") != 1 {
-		t.Errorf("status %+v, logged %q after a renewal for a day", s.Status(), lines)
+	for range 2 {
+		writePair(t, files, issue(t, "server", nil, validUntil(now.Add(24*time.Hour))))
+		look(s)
+		if lines := strings.Join(log.take(), "\n"); !s.Status().OK || strings.Count(lines, "level=WARN") != 1 {
+			t.Errorf("status %+v, logged %q after a renewal for a day", s.Status(), lines)
+		}
 	}
 }
 

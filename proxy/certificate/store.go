@@ -115,9 +115,7 @@ func (s *Store) read() {
 // decide judges what was read last, unless it was judged before.
 func (s *Store) decide() error {
 	s.waited = 0
-	if s.judged.contents.equal(s.last) {
-		s.judged.contents = s.last
-	} else {
+	if !s.last.equal(s.judged.contents) {
 		s.judged, s.told = judge(s.last), ""
 	}
 	return s.adopt()

@@ -40,7 +40,7 @@ func (s *Store) Run(ctx context.Context) {
 func (s *Store) poll() {
 	s.look.Lock()
 	defer s.look.Unlock()
-	if s.seen != s.files.fingerprints() || s.last != s.judged.contents || !s.settled() {
+	if s.seen != s.files.fingerprints() || !s.settled() {
 		before := s.last
 		s.read()
 		if s.waited++; !s.last.equal(before) && s.waited < maxWait {

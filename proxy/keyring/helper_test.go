@@ -27,11 +27,12 @@ func secretOf(id string) string { return "SECRET+of/" + id + "+01234567890123456
 
 // entry is a key of the file, with lines for its other fields.
 func entry(id, principal string, lines ...string) string {
-	text := fmt.Sprintf("  - id: %s\n    secret: %q\n    principal: %s\n", id, secretOf(id), principal)
+	var text strings.Builder
+	fmt.Fprintf(&text, "  - id: %s\n    secret: %q\n    principal: %s\n", id, secretOf(id), principal)
 	for _, line := range lines {
-		text += "    " + line + "\n"
+		text.WriteString("    " + line + "\n")
 	}
-	return text
+	return text.String()
 }
 
 const allowAll = `allow: [{operations: ["*"]}]`

@@ -65,6 +65,28 @@ func run(t *testing.T, path string) (*keyring.Ring, func()) {
 	return ring, func() { cancel(); running.Wait() }
 }
 
+// Two changes within one step of the file system's clock look alike to stat.
+func TestRunNoticesAChangeRightAfterAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	synctest.Test(t, func(t *testing.T) {
+		step := time.Now()
+		write := func(principal string) {
+			writeMode(t, path, keysText(entry(idA, principal)), 0o600)
+			os.Chtimes(path, step, step)
+		}
+		write("one")
+		ring, stop := run(t, path)
+		defer stop()
+		time.Sleep(noticed)
+		write("two") // in place, of the same size
+		time.Sleep(noticed)
+		synctest.Wait()
+		if name := authenticate(t, ring, idA).Name(); name != "two" {
+			t.Errorf("principal %s", name)
+		}
+	})
+}
+
 func TestRunFollowsSymbolicLinks(t *testing.T) {
 	// As Kubernetes mounts a secret: the file is a link into a directory that is a
 	// link, and only the latter is replaced.
@@ -103,6 +125,7 @@ func TestRunKeepsTheKeysOfABadFile(t *testing.T) {
 		running.Go(func() { ring.Run(ctx) })
 
 		p := authenticate(t, ring, idA)
+		time.Sleep(noticed / 2) // between two looks at the file
 		for _, step := range []struct {
 			name   string
 			change func()
@@ -158,7 +181,7 @@ func TestRunPreparesTheNextDay(t *testing.T) {
 			{"after midnight", 24*time.Hour + time.Minute, 4},
 			{"days later", 96 * time.Hour, 4},
 		} {
-			ahead.Store(int64(begun.Add(step.at).Sub(time.Now())))
+			ahead.Store(int64(time.Until(begun.Add(step.at))))
 			time.Sleep(noticed)
 			synctest.Wait()
 			for _, id := range []string{idA, idB, ""} {

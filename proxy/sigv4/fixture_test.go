@@ -49,8 +49,14 @@ func signed(req sigv4.Request) sigv4.Request {
 	return req
 }
 
-// accepted reports whether the request passes the product's verifier.
+// accepted reports whether the request passes the product's verifier with the
+// one key there is. The key id is not part of what is signed: it is the look-up
+// that ties it to the secret.
 func accepted(v *sigv4.Verifier, req *sigv4.Request) (bool, error) {
 	claim, err := v.Parse(req)
-	return claim.Verify(testKey()), err
+	key := sigv4.DummyKey()
+	if claim.AccessKeyID == testID {
+		key = testKey()
+	}
+	return claim.Verify(key), err
 }

@@ -44,7 +44,7 @@ func isName(s, lower string) bool {
 
 // isAmz reports whether the field or query name s begins with x-amz- in any case.
 func isAmz(s string) bool {
-	return len(s) >= 6 && s[5] == '-' && isName(s[:6], "x-amz-")
+	return len(s) >= 6 && isName(s[:6], "x-amz-")
 }
 
 // Sets of ASCII characters as bit masks over the 64 codes below and above '@'.

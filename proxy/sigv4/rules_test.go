@@ -201,6 +201,7 @@ func TestRefused(t *testing.T) {
 		{"empty segment", func(r *sigv4.Request) { r.Path = "//connections/abc" }, sigv4.ReasonTarget},
 		{"raw 0xFF in the path", func(r *sigv4.Request) { r.Path = "/connections/\xff" }, sigv4.ReasonTarget},
 		{"fragment in the path", func(r *sigv4.Request) { r.Path = "/connections/a#b" }, sigv4.ReasonTarget},
+		{"question mark in the path", func(r *sigv4.Request) { r.Path = "/connections/a?b" }, sigv4.ReasonTarget},
 		{"space in the path", func(r *sigv4.Request) { r.Path = "/connections/a b" }, sigv4.ReasonTarget},
 		{"broken escape in the query", func(r *sigv4.Request) { r.Query = "a=%4" }, sigv4.ReasonTarget},
 		{"no escape in the query", func(r *sigv4.Request) { r.Query = "a=%4g" }, sigv4.ReasonTarget},

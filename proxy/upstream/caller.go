@@ -11,7 +11,7 @@ import (
 // it themselves, by asking STS in the background. It is best effort: nothing
 // waits for it, and a call is signed all the same while it is not known.
 type caller struct {
-	ask  func(context.Context) (account, arn string, err error)
+	ask  func(context.Context, *snapshot) (account, arn string, err error)
 	work *background
 	log  *slog.Logger
 
@@ -38,7 +38,7 @@ func (c *caller) name(set *snapshot) *snapshot {
 }
 
 func (c *caller) learn(ctx context.Context, set *snapshot) {
-	account, arn, err := c.ask(ctx)
+	account, arn, err := c.ask(ctx, set)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.running = false

@@ -8,10 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts"
 )
@@ -237,5 +235,3 @@ type nobody struct{}
 func (nobody) InFlight(int)                                  {}
 func (nobody) Attempt(string, string, string, time.Duration) {}
 func (nobody) CredentialsExpiry(time.Time)                   {}
-
-var _ aws.CredentialsProvider = baseProvider{}

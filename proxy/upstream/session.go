@@ -61,7 +61,7 @@ type session struct {
 	running *retrieval // nil when none is
 	failure error      // of the last retrieval
 	failed  int        // retrievals in a row
-	next    time.Time  // no retrieval is started before
+	next    time.Time  // no early or forced retrieval is started before, and none at all after a failure
 }
 
 // retrieval is one that all who need it wait for.
@@ -84,7 +84,7 @@ func (s *session) get(ctx context.Context) (*snapshot, error) {
 	}
 	r := s.running
 	if r == nil {
-		if now.Before(s.next) {
+		if s.failed > 0 && now.Before(s.next) {
 			err := s.failure
 			s.mu.Unlock()
 			return nil, err
@@ -145,7 +145,7 @@ func (s *session) finish(ctx context.Context, r *retrieval, now time.Time) {
 func (s *session) refuse(set *snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == set && !time.Now().Before(s.next) {
+	if s.current != nil && s.current.obtained.Equal(set.obtained) && !time.Now().Before(s.next) {
 		s.refused = true
 	}
 }

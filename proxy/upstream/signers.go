@@ -31,6 +31,13 @@ type principalSession struct {
 	session   *session
 }
 
+func newSessions(base *session, work *background, open func(principal string) *session) *signers {
+	return &signers{
+		base: base, open: open, work: work, limit: maxSessions,
+		byPrincipal: map[string]*list.Element{}, order: list.New(),
+	}
+}
+
 // sign is what a call for this principal is to be signed with.
 func (s *signers) sign(ctx context.Context, principal string) (*snapshot, error) {
 	set, err := s.of(principal).get(ctx)

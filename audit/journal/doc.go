@@ -1,0 +1,45 @@
+// Package journal is the log itself: one directory of append-only segments, each
+// a file of JSON lines, one line an entry. Everything else that gatepost knows
+// about the past can be rebuilt from it.
+//
+// # Promises
+//
+// Durable: [Journal.Append] returns without an error only after the line is
+// synced to disk, together with the directory entry of the file that holds it,
+// and after the file was seen to be the one at its path.
+//
+// Ordered: indices are contiguous from 0. If one Append returned before another
+// was called, its index is the smaller one.
+//
+// Bounded: Append returns within CommitTimeout, also while the disk hangs, and
+// at once with an [*Unavailable] while the journal knows that it cannot commit.
+// Memory is bounded by [MaxQueuedBytes].
+//
+// Honest: what could not be kept is recorded as an event of kind "system" as
+// soon as the journal can write again: refused appends, torn tails, segments
+// that somebody else touched, calls whose outcome is unknown.
+//
+// # Segments
+//
+// A segment is named for the index of its first line. It ends where the next
+// one's first index begins: lines behind that are surplus, left by a segment
+// that was abandoned, and not part of the log.
+//
+// After a failed write or sync nobody can know what a file holds, and a second
+// sync of the same descriptor may report success for data that is gone. So the
+// segment is abandoned, and the same lines are written again, under the same
+// indices, to a new segment that starts with the first of them.
+//
+// # Group commit
+//
+// One goroutine writes. While it waits for the disk, callers fill the next batch;
+// it takes whatever has gathered and never waits for more. A caller encodes its
+// line outside the lock; the lock only assigns the index and copies.
+//
+// # Concurrency
+//
+// All methods of a Journal may be called from any number of goroutines. A
+// directory has one writer at a time, held by a lock; [ReadDir] and
+// [ReadDirBackward] read beside it, from this process or another one, and
+// without a writer.
+package journal

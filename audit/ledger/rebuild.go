@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// rebuild makes the tiles of the last checkpoint again, from the journal and,
+// for entries that it does not hold any more, from their hashes in the tiles of
+// level 0. It reads twice: nothing is overwritten before it is certain that the
+// journal leads to the root that was signed, for in the other case the tiles
+// are what tells which entry was changed.
+//
+// Afterwards the tree is that of the last checkpoint again.
+func (l *Ledger) rebuild(ctx context.Context) error {
+	l.at = StepTiles
+	size := int64(l.last.Size)
+	ignore := func(tlog.Tile, []byte) error { return nil }
+	t, err := l.replay(ctx, size, ignore)
+	if err != nil {
+		return err
+	}
+	if t.root() != l.last.Root {
+		return &RefusedError{
+			Reason: ReasonRewritten,
+			What:   fmt.Sprintf("the journal does not lead to the root of the %d entries that were signed", size),
+			Do:     adviseVerify,
+		}
+	}
+	var made []tile
+	put := func(t tlog.Tile, data []byte) error {
+		if have, err := l.store.read(t, size); err == nil && bytes.Equal(have, data) {
+			return nil
+		}
+		if made = append(made, tile{t, data}); len(made) < flushTiles {
+			return nil
+		}
+		err := l.store.write(made)
+		made = nil
+		return err
+	}
+	if t, err = l.replay(ctx, size, put); err != nil {
+		return err
+	}
+	for _, edge := range t.partial() {
+		if err := put(edge.Tile, edge.data); err != nil {
+			return err
+		}
+	}
+	if err := l.store.write(made); err != nil {
+		return err
+	}
+	l.tree, l.full = t, nil
+	l.log.Info("audit ledger: tiles are as the last checkpoint says", "entries", size)
+	return nil
+}
+
+// replay builds the tree of the first entries, and gives each complete tile to put.
+func (l *Ledger) replay(ctx context.Context, size int64, put func(tlog.Tile, []byte) error) (*tree, error) {
+	t := &tree{}
+	var failed error
+	complete := func(of tlog.Tile, data []byte) {
+		if failed == nil {
+			failed = put(of, data)
+		}
+		if failed == nil {
+			failed = ctx.Err()
+		}
+	}
+	for leaf, err := range l.leaves(size) {
+		if err != nil {
+			return nil, err
+		}
+		if t.add(leaf, complete); failed != nil {
+			return nil, failed
+		}
+	}
+	return t, nil
+}
+
+// leaves yields the leaf hashes of the first entries, by the journal where it
+// has the entry, else by the tiles.
+func (l *Ledger) leaves(size int64) iter.Seq2[tlog.Hash, error] {
+	return func(yield func(tlog.Hash, error) bool) {
+		next := int64(0)
+		var stored tile
+		// fill yields from the tiles up to an index.
+		fill := func(to int64) bool {
+			for ; next < to; next++ {
+				n := next >> tileHeight
+				if stored.data == nil || stored.N != n {
+					t, err := l.store.widest(0, n)
+					if err != nil {
+						yield(tlog.Hash{}, fmt.Errorf("entry %d is neither in the journal nor in the tiles, restore it from a copy: %w", next, err))
+						return false
+					}
+					stored = t
+				}
+				i := int(next % tileWidth)
+				if i >= stored.W {
+					yield(tlog.Hash{}, fmt.Errorf("entry %d is neither in the journal nor in the tiles, restore it from a copy", next))
+					return false
+				}
+				if !yield(stored.hash(i), nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for line, err := range l.src.Read(0) {
+			if err != nil {
+				yield(tlog.Hash{}, fmt.Errorf("read journal: %w", err))
+				return
+			}
+			index := int64(line.Index)
+			if index >= size {
+				break
+			}
+			if index < next {
+				yield(tlog.Hash{}, fmt.Errorf("read journal: entry %d after entry %d", index, next-1))
+				return
+			}
+			if !fill(index) {
+				return
+			}
+			next++
+			if !yield(tlog.RecordHash(line.Bytes), nil) {
+				return
+			}
+		}
+		fill(size)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
+	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
+)
+
+func newAuditCommand(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Read the audit log",
+		Long: `Reads the log straight from its directory, beside a running gatepost or without
+one. The directory is what audit.dir names: give it with --data-dir, or the
+configuration with --config; else GATEPOST_AUDIT_DIR or data/audit is read.
+
+Two lines of the log belong to a call to AWS: the intent, written before AWS is
+asked, and the outcome, written before the caller is answered. They share an id.`,
+	}
+	cmd.AddCommand(newAuditTailCommand(p), newAuditQueryCommand(p), newAuditShowCommand(p))
+	return grouping(cmd)
+}
+
+// addLogFlags gives cmd --data-dir and --config, which say where the log is.
+func addLogFlags(cmd *cobra.Command) {
+	cmd.Flags().StringP("data-dir", "d", "", "`directory` of the log, what audit.dir names")
+	_ = cmd.MarkFlagDirname("data-dir")
+	addFileFlag(cmd)
+}
+
+// logDir returns the directory of the log that cmd's flags and the
+// environment name.
+func (p *program) logDir(cmd *cobra.Command) (string, error) {
+	dir, err := cmd.Flags().GetString("data-dir")
+	if err != nil {
+		return "", err
+	}
+	if cmd.Flags().Changed("data-dir") {
+		if cmd.Flags().Changed("config") {
+			return "", misuse("--data-dir and --config both name the log: give one")
+		}
+	} else {
+		file, err := cmd.Flags().GetString("config")
+		if err != nil {
+			return "", err
+		}
+		loaded, err := config.Load(config.Sources{File: file, Env: p.env})
+		if err != nil {
+			return "", err
+		}
+		dir = loaded.Config.Audit.Dir
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		where := ""
+		if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(dir) {
+			where = fmt.Sprintf(" in %q", wd)
+		}
+		return "", fmt.Errorf("there is no log directory %q%s: name it with --data-dir, or the configuration with --config", dir, where)
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return "", fmt.Errorf("%q is not a directory: name the one that holds the log", dir)
+	}
+	return dir, nil
+}
+
+// record is a line of the log and what it says.
+type record struct {
+	line  []byte
+	event audit.Event
+}
+
+// damage counts the places where a log is not what gatepost wrote. They are
+// told of on the way, and make the command end with the answer no.
+type damage struct {
+	program *program
+	places  int
+}
+
+// found tells of one.
+func (d *damage) found(err error) {
+	d.places++
+	fmt.Fprintf(d.program.stderr, "warning: damaged log: %s\n", clean(err.Error()))
+}
+
+// take reports whether err, which a reader of the log yielded, is damage, and
+// tells of it.
+func (d *damage) take(err error) bool {
+	_, missing := errors.AsType[*journal.MissingError](err)
+	_, corrupt := errors.AsType[*journal.CorruptError](err)
+	if missing || corrupt {
+		d.found(err)
+	}
+	return missing || corrupt
+}
+
+// parse makes a record of a line.
+func (d *damage) parse(line journal.Line) (record, bool) {
+	e, err := audit.ParseLine(line.Bytes)
+	if err != nil {
+		d.found(fmt.Errorf("entry %d: %w", line.Index, err))
+		return record{}, false
+	}
+	return record{line: slices.Clone(line.Bytes), event: e}, true
+}
+
+func (d *damage) err() error {
+	if d.places == 0 {
+		return nil
+	}
+	return answerNo("the log is damaged in %s: gatepost audit verify tells what happened to it", plural(d.places, "place"))
+}

@@ -1,0 +1,27 @@
+package config
+
+import "fmt"
+
+// Warnings says what is permitted but seldom meant, one line each, in the
+// form of a fault.
+func (l *Loaded) Warnings() []string {
+	var warnings []string
+	warn := func(key, text string) {
+		warnings = append(warnings, (&Fault{Origin: l.Origin(key), Key: key, Problem: text}).Error())
+	}
+	c := l.Config
+	proxy, err := parseAddress(c.Proxy.Listen)
+	if err == nil && proxy.unspecified() && len(c.Proxy.PublicNames) == 0 {
+		warn("proxy.listen", "is every address, and proxy.public_names is empty: only callers that sign for localhost will be answered; name the hosts that others use")
+	}
+	if err == nil && !proxy.loopback() && c.Proxy.TLS.CertFile == "" {
+		warn("proxy.insecure_plaintext", "connection details cross the network readable, and requests can be captured and replayed, unless something else encrypts it")
+	}
+	if admin, err := parseAddress(c.Admin.Listen); err == nil && !admin.loopback() {
+		warn("admin.listen", fmt.Sprintf("%s is not loopback and speaks plain HTTP: let something in front of it encrypt, or tokens can be read", c.Admin.Listen))
+	}
+	if c.Correlate.Source == SourceOff {
+		warn("correlate.source", "is off: no call is held against CloudTrail, and calls that go round the proxy stay unnoticed")
+	}
+	return warnings
+}
