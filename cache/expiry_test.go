@@ -44,6 +44,7 @@ func TestEntriesExpire(t *testing.T) {
 	}{
 		{"by the TTL", func(time.Time) (f, e time.Time) { return }, ttl},
 		{"by the TTL after it was filled", func(now time.Time) (f, e time.Time) { return now.Add(-20 * time.Second), e }, ttl - 20*time.Second},
+		{"by the TTL after it was filled, by the wall clock alone", func(now time.Time) (f, e time.Time) { return now.Add(-20 * time.Second).Round(0), e }, ttl - 20*time.Second},
 		{"by its own expiry", func(now time.Time) (f, e time.Time) { return f, now.Add(10 * time.Second) }, 10 * time.Second},
 		{"not later than the TTL", func(now time.Time) (f, e time.Time) { return f, now.Add(time.Hour) }, ttl},
 		{"by the wall clock alone", func(now time.Time) (f, e time.Time) { return now.Round(0), now.Add(10 * time.Second).Round(0) }, 10 * time.Second},
@@ -101,7 +102,7 @@ func TestEntriesAreTheirOwn(t *testing.T) {
 	k := keyOf("p", "id")
 	large := append([]byte(body(k)), make([]byte, 100_000)...)
 	text := large[:len(body(k))]
-	mustPutEntry(t, c, k, &cache.Entry{Body: text, SHA256: "hash", RequestID: "request", EventID: "event", ContentType: "application/json"})
+	mustPutEntry(t, c, k, &cache.Entry{Filled: time.Now().Add(-time.Second).Round(0), Body: text, SHA256: "hash", RequestID: "request", EventID: "event", ContentType: "application/json"})
 	clear(large)
 	got, ok := c.Get(&k)
 	if !ok || string(got.Body) != body(k) || cap(got.Body) > 2*len(got.Body) {

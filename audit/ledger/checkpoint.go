@@ -92,15 +92,24 @@ func (e *SignatureError) Error() string {
 		e.Origin, strings.Join(e.Want, ", "), strings.Join(e.SignedBy, ", "))
 }
 
+// KeyError says that a text is not a verifier key.
+type KeyError struct {
+	Key string
+	Err error
+}
+
+func (e *KeyError) Error() string { return fmt.Sprintf("verifier key %q: %v", e.Key, e.Err) }
+func (e *KeyError) Unwrap() error { return e.Err }
+
 func parseVerifiers(keys []string) ([]note.Verifier, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("no verifier key")
+		return nil, &KeyError{"", errors.New("none given")}
 	}
 	var list []note.Verifier
 	for _, key := range keys {
 		v, err := note.NewVerifier(strings.TrimSpace(key))
 		if err != nil {
-			return nil, fmt.Errorf("verifier key %q: %w", key, err)
+			return nil, &KeyError{key, err}
 		}
 		list = append(list, v)
 	}

@@ -236,6 +236,9 @@ func (l *Ledger) checkTail() error {
 	}
 	found := 0
 	for line, err := range l.src.Read(uint64(first)) {
+		if isMissing(err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}

@@ -112,6 +112,9 @@ func (l *Ledger) leaves(size int64) iter.Seq2[tlog.Hash, error] {
 			return true
 		}
 		for line, err := range l.src.Read(0) {
+			if isMissing(err) {
+				continue
+			}
 			if err != nil {
 				yield(tlog.Hash{}, fmt.Errorf("read journal: %w", err))
 				return

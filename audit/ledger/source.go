@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"iter"
 
 	"github.com/gatepost-proxy/gatepost/audit/journal"
@@ -10,8 +11,9 @@ import (
 // what it has once yielded it yields ever after, or not at all.
 type Source interface {
 	// Read yields the entries from an index on, in order, up to the end as it is
-	// by then. A line's bytes are valid until the next step. An entry that is
-	// gone is skipped or an error; an entry in the place of another is neither.
+	// by then. A line's bytes are valid until the next step. Entries that are
+	// gone are a [*journal.MissingError], after which the iteration goes on behind
+	// them; any other error ends it.
 	Read(from uint64) iter.Seq2[journal.Line, error]
 	// Size returns the number of entries.
 	Size() uint64
@@ -20,3 +22,8 @@ type Source interface {
 }
 
 var _ Source = (*journal.Journal)(nil)
+
+func isMissing(err error) bool {
+	_, ok := errors.AsType[*journal.MissingError](err)
+	return ok
+}

@@ -64,6 +64,7 @@ func sampleLog() []audit.Event {
 	hostile.AccessKeyID, hostile.ConnectionID = "\x1b[31mRED", ""
 	hostile.Decision, hostile.Reason, hostile.Cache = audit.Deny, "signature\x1b[1A", audit.CacheNone
 	hostile.Status, hostile.ErrorClass, hostile.Repeat = 403, audit.ErrorClassSignature, true
+	hostile.Truncated = []string{"user_agent"}
 	start2 := call(6, audit.KindIntent, "installer-fra1")
 	start2.Operation, start2.ReadOnly, start2.ConnectionID, start2.Upstream, start2.Cache = "StartConnection", false, "", upstream, audit.CacheBypass
 	start2.Path = "/connections"

@@ -94,7 +94,7 @@ overlapped and a clock that was corrected hide nothing.`,
 		case found == 0:
 			fmt.Fprintln(p.stderr, "no event matches")
 		case found == *limit:
-			fmt.Fprintf(p.stderr, "the newest %s that match; --limit shows more\n", plural(found, "event"))
+			fmt.Fprintf(p.stderr, "ended after %s; --limit shows more\n", plural(found, "event"))
 		}
 		return damaged.err()
 	}

@@ -19,7 +19,7 @@ func TestHit(t *testing.T) {
 			g.AWS.Forget()
 			miss := g.Call(t, "GET", path, "")
 			hit := g.Call(t, "GET", path, "")
-			calls := g.AWS.Calls()
+			calls := g.AWS.CallsOf("GetConnection")
 			if miss.status != 200 || hit.status != 200 || miss.body != hit.body || len(calls) != 1 {
 				t.Fatalf("%d calls to AWS for\n%s\n%s", len(calls), miss, hit)
 			}
@@ -133,7 +133,7 @@ func TestCoalescing(t *testing.T) {
 		wg.Go(func() { answers[i] = g.Call(t, "GET", "/connections/"+plainConnection, "") })
 	}
 	wg.Wait()
-	if n := len(g.AWS.Calls()); n != 1 {
+	if n := len(g.AWS.CallsOf("GetConnection")); n != 1 {
 		t.Errorf("%d calls to AWS", n)
 	}
 	ids, leaders := map[string]bool{}, 0
@@ -186,9 +186,11 @@ func TestAdmission(t *testing.T) {
 		"HTML error":                  {outpoststest.Fault{Status: 403, Code: "AccessDeniedException", Body: []byte("<html>"), Header: map[string]string{"Content-Type": "text/html"}}, 403, "AccessDeniedException", "access_denied"},
 		"fails twice":                 {outpoststest.Fault{Status: 500, Code: "InternalServerException", Times: 2}, 500, "InternalServerException", "internal_server"},
 	}
+	n := 0
 	for name, tt := range tests {
+		n++
+		id := fmt.Sprintf("admission%d", n)
 		t.Run(name, func(t *testing.T) {
-			id := fmt.Sprintf("admission%d", len(name))
 			g.AWS.PutConnection(outpoststest.MakeConnection(id))
 			g.AWS.Heal()
 			g.AWS.Script(tt.fault)
@@ -228,7 +230,7 @@ func TestRetries(t *testing.T) {
 	h.Set("Idempotency-Key", "1")
 	h.Set("X-Idempotency-Key", "1")
 	a = g.Send(t, "POST", "/connections", startConnectionBody, h)
-	if n := len(g.AWS.Calls()); a.status != 503 || n != 1 {
+	if n := len(g.AWS.CallsOf("StartConnection")); a.status != 503 || n != 1 {
 		t.Errorf("%d calls to AWS for %s", n, a)
 	}
 }
@@ -242,8 +244,8 @@ func TestReplay(t *testing.T) {
 	if a := g.Send(t, "POST", "/connections", startConnectionBody, h); a.status != 200 || a.header.Get("Cache-Status") != "gatepost; fwd=bypass; detail=operation" {
 		t.Fatal(a)
 	}
-	if a := g.Send(t, "POST", "/connections", startConnectionBody, h); a.status != 403 || len(g.AWS.Calls()) != 1 {
-		t.Errorf("replayed: %s, %d calls to AWS", a, len(g.AWS.Calls()))
+	if a := g.Send(t, "POST", "/connections", startConnectionBody, h); a.status != 403 || len(g.AWS.CallsOf("StartConnection")) != 1 {
+		t.Errorf("replayed: %s, %d calls to AWS", a, len(g.AWS.CallsOf("StartConnection")))
 	}
 	h = g.Sign(t, "GET", "/connections/"+plainConnection)
 	first, second := g.Send(t, "GET", "/connections/"+plainConnection, "", h), g.Send(t, "GET", "/connections/"+plainConnection, "", h)
@@ -305,7 +307,7 @@ func TestEntryEndsWithItsSession(t *testing.T) {
 		t.Errorf("%s recorded as %+v", a, e.Upstream)
 	}
 	sessions := g.AWS.Sessions()
-	if len(sessions) != 1 || sessions[0].Name != "installer-fra1" || sessions[0].SourceIdentity != "installer-fra1" {
+	if len(sessions) != 1 || sessions[0].Principal.SessionName != "installer-fra1" || sessions[0].Principal.SourceIdentity != "installer-fra1" {
 		t.Errorf("sessions %+v", sessions)
 	}
 }
@@ -322,7 +324,7 @@ func TestHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 405 || resp.Header.Get("Age") != "" || g.AWS.Arrived() != 0 {
-		t.Errorf("%d %v, %d calls to AWS", resp.StatusCode, resp.Header, g.AWS.Arrived())
+	if resp.StatusCode != 405 || resp.Header.Get("Age") != "" || len(g.AWS.CallsOf("GetConnection")) != 0 {
+		t.Errorf("%d %v, AWS was called", resp.StatusCode, resp.Header)
 	}
 }

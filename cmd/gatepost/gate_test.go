@@ -212,6 +212,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	close  bool // the connection ends with it
 }
 
 func (a answer) String() string { return fmt.Sprintf("%d %v %s", a.status, a.header, a.body) }
@@ -256,7 +257,7 @@ func (g *gate) Raw(raw string) (answer, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(body)}, err
+	return answer{resp.StatusCode, resp.Header, string(body), resp.Close}, err
 }
 
 // Event is the entry of the log that an answer names.

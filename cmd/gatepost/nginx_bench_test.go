@@ -16,6 +16,7 @@ import (
 
 // nginxConf is the comparison: a caching proxy with two workers and its default access log, which verifies nothing and syncs nothing.
 const nginxConf = `
+user root; # so that the workers reach the test's directory; ignored for other users
 worker_processes 2;
 pid %[1]s/nginx.pid;
 error_log %[1]s/error.log;
@@ -33,7 +34,10 @@ http {
 		listen %[2]s;
 		location / {
 			proxy_pass http://%[3]s;
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
 			proxy_set_header Host $http_host;
+			proxy_ignore_headers Cache-Control;
 			proxy_cache c;
 			proxy_cache_valid 200 1h;
 			proxy_cache_key $request_uri;
@@ -121,6 +125,7 @@ func median(v []float64) float64 {
 
 func waitForStatus(b *testing.B, url string, header http.Header, want int) {
 	b.Helper()
+	last := "nothing"
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, nil)
 		if err != nil {
@@ -130,12 +135,14 @@ func waitForStatus(b *testing.B, url string, header http.Header, want int) {
 		req.Host = header.Get("Host")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
+			last = err.Error()
 			continue
 		}
 		resp.Body.Close()
+		last = resp.Status
 		if resp.StatusCode == want {
 			return
 		}
 	}
-	b.Fatalf("%s does not answer %d", url, want)
+	b.Fatalf("%s does not answer %d: %s", url, want, last)
 }

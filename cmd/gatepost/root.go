@@ -28,9 +28,6 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	root := newRootCommand(p)
 	// A nil list would make cobra read the process's own.
 	root.SetArgs(append([]string{}, args...))
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	return p.report(cmd, err)
 }
@@ -55,11 +52,15 @@ proved, recorded before it is answered, and held against CloudTrail.`,
 		SilenceUsage:  true,
 		Version:       version,
 	}
+	// Before the completion command is made, which keeps the output that it
+	// finds.
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
 	root.SetVersionTemplate("gatepost {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(p.usage)
 	root.SetHelpFunc(p.help)
-	root.SetHelpCommandGroupID("about")
 	root.SetCompletionCommandGroupID("about")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},
@@ -76,9 +77,46 @@ proved, recorded before it is answered, and held against CloudTrail.`,
 	add("run", newServeCommand(p), newDemoCommand(p))
 	add("manage", newConfigCommand(p), newKeysCommand(p))
 	add("inspect", newAuditCommand(p))
-	add("about", newVersionCommand(p))
-	grouping(root)
-	return root
+	help := newHelpCommand()
+	root.SetHelpCommand(help)
+	add("about", newVersionCommand(p), help)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			grouping(c)
+		}
+	}
+	return grouping(root)
+}
+
+// newHelpCommand takes the place of cobra's, for which a command that does
+// not exist is no fault.
+func newHelpCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  gatepost help audit query",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if within, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, c := range within.Commands() {
+					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		about, rest, err := cmd.Root().Find(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 && about.HasSubCommands() {
+			return about.RunE(about, rest) // which says what there is
+		}
+		return about.Help()
+	}
+	return cmd
 }
 
 // grouping makes cmd, which does nothing itself, show its help when it stands

@@ -34,18 +34,19 @@ func parseConnection(rawPath, label string) (id, path string, err *Error) {
 	}
 	id, path = label, rawPath
 	if escapes > 0 {
-		id = unescapeConnection(label, len(label)-2*escapes)
+		id = unescapeConnection(label)
 	}
 	if !canonical {
-		b := make([]byte, 0, len(connections)+3*len(id))
-		path = string(EscapeLabel(append(b, connections...), id))
+		path = connectionPath(id)
 	}
 	return id, path, nil
 }
 
-// unescapeConnection decodes a label that parseConnection has checked.
-func unescapeConnection(label string, size int) string {
-	b := make([]byte, 0, size)
+// unescapeConnection decodes a label that parseConnection has checked. Its
+// memory is on the stack, so that the result is all that is allocated.
+func unescapeConnection(label string) string {
+	var space [maxConnectionID]byte
+	b := space[:0]
 	for i := 0; i < len(label); i++ {
 		c := label[i]
 		if c == '%' {
@@ -55,6 +56,11 @@ func unescapeConnection(label string, size int) string {
 		b = append(b, c)
 	}
 	return string(b)
+}
+
+func connectionPath(id string) string {
+	var space [len(connections) + maxConnectionLabel]byte
+	return string(EscapeLabel(append(space[:0], connections...), id))
 }
 
 // canonicalPath holds a path to the grammar of the whole API and encodes it

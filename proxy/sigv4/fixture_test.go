@@ -3,6 +3,7 @@ package sigv4_test
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/proxy/sigv4"
@@ -59,4 +60,45 @@ func accepted(v *sigv4.Verifier, req *sigv4.Request) (bool, error) {
 		key = testKey()
 	}
 	return claim.Verify(key), err
+}
+
+// get is the smallest request that a client sends, before signing.
+func get() sigv4.Request {
+	return sigv4.Request{Method: "GET", Path: "/connections/abc", Fields: []sigv4.Field{{"Host", testHost}}}
+}
+
+// set replaces the value of a field.
+func set(req *sigv4.Request, name, value string) {
+	for i := range req.Fields {
+		if req.Fields[i].Name == name {
+			req.Fields[i].Value = value
+		}
+	}
+}
+
+func field(req *sigv4.Request, name string) string {
+	for _, f := range req.Fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+func drop(req *sigv4.Request, name string) {
+	req.Fields = slices.DeleteFunc(req.Fields, func(f sigv4.Field) bool { return f.Name == name })
+}
+
+func add(req *sigv4.Request, name, value string) {
+	req.Fields = append(req.Fields, sigv4.Field{name, value})
+}
+
+// edit replaces old by new in the Authorization field.
+func edit(req *sigv4.Request, old, new string) {
+	value := field(req, "Authorization")
+	edited := strings.Replace(value, old, new, 1)
+	if edited == value {
+		panic("nothing to edit in " + value)
+	}
+	set(req, "Authorization", edited)
 }

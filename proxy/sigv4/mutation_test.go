@@ -115,7 +115,7 @@ func mutateText(t *rapid.T, s string) string {
 	case 3:
 		b = slices.Insert(b, i, rapid.SampledFrom([]byte(" \t/,;&=.%\r")).Draw(t, "insert"))
 	case 4:
-		b = slices.Replace(b, i, i+1, []byte(fmt.Sprintf("%%%02x", b[i]))...)
+		b = slices.Replace(b, i, i+1, fmt.Appendf(nil, "%%%02x", b[i])...)
 	}
 	return string(b)
 }

@@ -23,7 +23,7 @@ func referenceSignature(req *sigv4.Request, signedHeaders string) string {
 	}
 	var pairs [][2]string
 	if req.Query != "" {
-		for _, pair := range strings.Split(req.Query, "&") {
+		for pair := range strings.SplitSeq(req.Query, "&") {
 			name, value, _ := strings.Cut(pair, "=")
 			name, _ = url.PathUnescape(name)
 			value, _ = url.PathUnescape(value)
@@ -31,15 +31,15 @@ func referenceSignature(req *sigv4.Request, signedHeaders string) string {
 		}
 	}
 	sort.Slice(pairs, func(i, j int) bool { return pairs[i][0]+"\x00"+pairs[i][1] < pairs[j][0]+"\x00"+pairs[j][1] })
-	query := ""
+	var query strings.Builder
 	for i, pair := range pairs {
 		if i > 0 {
-			query += "&"
+			query.WriteString("&")
 		}
-		query += pair[0] + "=" + pair[1]
+		query.WriteString(pair[0] + "=" + pair[1])
 	}
-	headers := ""
-	for _, name := range strings.Split(signedHeaders, ";") {
+	var headers strings.Builder
+	for name := range strings.SplitSeq(signedHeaders, ";") {
 		var values []string
 		for _, f := range req.Fields {
 			if strings.EqualFold(f.Name, name) {
@@ -50,9 +50,9 @@ func referenceSignature(req *sigv4.Request, signedHeaders string) string {
 				values = append(values, value)
 			}
 		}
-		headers += name + ":" + strings.Join(values, ",") + "\n"
+		headers.WriteString(name + ":" + strings.Join(values, ",") + "\n")
 	}
-	canonical := fmt.Sprintf("%s\n%s\n%s\n%s\n%s\n%x", req.Method, strings.Join(segments, "/"), query, headers, signedHeaders, req.PayloadHash)
+	canonical := fmt.Sprintf("%s\n%s\n%s\n%s\n%s\n%x", req.Method, strings.Join(segments, "/"), query.String(), headers.String(), signedHeaders, req.PayloadHash)
 	hash := sha256.Sum256([]byte(canonical))
 	mac := func(key []byte, s string) []byte {
 		h := hmac.New(sha256.New, key)

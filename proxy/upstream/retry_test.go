@@ -3,9 +3,7 @@ package upstream_test
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts/outpoststest"
@@ -78,42 +76,6 @@ func TestRetry(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Each try is signed when it is made.
-func TestRetryIsSignedAnew(t *testing.T) {
-	raw := listen(t, func(c *rawConn) {
-		for c.request() {
-			if len(c.server.requests()) == 1 {
-				time.Sleep(1100 * time.Millisecond) // the grain of X-Amz-Date is a second
-				c.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-				continue
-			}
-			c.send(okAnswer)
-		}
-	})
-	if _, err := raw.client(t, nil).Do(t.Context(), getConnection()); err != nil {
-		t.Fatal(err)
-	}
-	requests := raw.requests()
-	if len(requests) != 2 {
-		t.Fatalf("%d requests", len(requests))
-	}
-	if a, b := field(requests[0].head, "X-Amz-Date"), field(requests[1].head, "X-Amz-Date"); a == b || b == "" {
-		t.Errorf("dates %s and %s", a, b)
-	}
-	if a, b := field(requests[0].head, "Authorization"), field(requests[1].head, "Authorization"); a == b || b == "" {
-		t.Errorf("the same signature twice: %s", a)
-	}
-}
-
-func field(head, name string) string {
-	for line := range strings.SplitSeq(head, "\r\n") {
-		if value, ok := strings.CutPrefix(line, name+": "); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // net/http repeats a GET by itself when a connection that was used before breaks.

@@ -66,6 +66,9 @@ func (f File) New(ctx context.Context, i Info) (text string, err error) {
 	if err := made.check(); err != nil {
 		return "", fmt.Errorf("new token: %w", err)
 	}
+	if !made.expires.IsZero() && !made.expires.After(time.Now()) {
+		return "", fmt.Errorf("new token %q: it would expire at %s, which is past", made.name, made.expires.Format(time.RFC3339))
+	}
 	err = f.edit(ctx, func(s *source) ([]definition, error) {
 		if _, err := s.find(made.name); err == nil {
 			return nil, ErrNameTaken
@@ -127,6 +130,9 @@ func (f File) edit(ctx context.Context, change func(*source) ([]definition, erro
 	got, err := parse(f.Path, s.text)
 	if err != nil || !slices.EqualFunc(got, want, func(a, b definition) bool { return a.equal(&b) }) {
 		return errLayout
+	}
+	if len(s.text) > maxFile {
+		return fmt.Errorf("%s would be larger than %d bytes; delete tokens that are no longer needed", f.Path, maxFile)
 	}
 	return replace(path, s.text, file.info)
 }

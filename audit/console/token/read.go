@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// maxFile is far above any real tokens file and keeps a wrong path from filling
-// the memory.
-const maxFile = 1 << 20
+// maxFile is room for a thousand tokens. The YAML parser's time grows with the
+// square of the nesting, and its stack with it: more text could stop gatepost.
+const maxFile = 128 << 10
 
 // fingerprint tells one state of a file from another without reading it.
 type fingerprint struct {

@@ -13,33 +13,39 @@ import (
 
 // replace puts text in the place of a file, or of none when old is nil, so that
 // whoever opens it, after a crash too, finds either all of one or all of the other.
-func replace(path string, text []byte, old fs.FileInfo) (err error) {
+func replace(path string, text []byte, old fs.FileInfo) error {
 	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, ".tokens-*.tmp") // 0600
+	temp, err := writeTemp(dir, text, old)
 	if err != nil {
 		return err
 	}
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return syncDir(dir)
+}
+
+// writeTemp makes a durable file, or none.
+func writeTemp(dir string, text []byte, old fs.FileInfo) (path string, err error) {
+	f, err := os.CreateTemp(dir, ".tokens-*.tmp") // 0600
+	if err != nil {
+		return "", err
+	}
 	defer func() {
+		err = errors.Join(err, f.Close())
 		if err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
+			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
 	if old != nil {
-		if err := likeBefore(temp, old); err != nil {
-			return err
+		if err := likeBefore(f, old); err != nil {
+			return "", err
 		}
 	}
-	if _, err := temp.Write(text); err != nil {
-		return err
+	if _, err := f.Write(text); err != nil {
+		return "", err
 	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	_ = temp.Close() // it is synced, and in its place
-	return syncDir(dir)
+	return f.Name(), f.Sync()
 }
 
 // likeBefore gives a file the owner and mode of the one that it replaces. An

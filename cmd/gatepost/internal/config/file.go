@@ -76,7 +76,7 @@ func (d *document) at(tk *token.Token) Origin {
 
 // parse returns the one document in data, nil when it is empty or faulty.
 func (d *document) parse(data []byte) ast.Node {
-	if i := bytes.IndexByte(data, 0); i >= 0 {
+	if bytes.Contains(data, []byte{0}) {
 		o := Origin{Source: d.source, Name: d.name}
 		d.fault(o, "", "holds a NUL byte: this is not a YAML file")
 		return nil

@@ -32,11 +32,11 @@ func AddFlags(fs *pflag.FlagSet) {
 	})
 	defaults := Default()
 	for _, k := range s.keys {
-		value := &flagText{form: k.form, isBool: k.form == "bool"}
+		value := &flagText{form: k.form}
 		f := fs.VarPF(value, k.flag(), "", k.usage)
 		f.DefValue = shownDefault(k, &defaults)
 		f.Annotations = map[string][]string{SectionAnnotation: {k.section}}
-		if value.isBool {
+		if k.form == "bool" {
 			f.NoOptDefVal = "true"
 		}
 	}
@@ -91,9 +91,8 @@ func (l *loader) applyFlags(fs *pflag.FlagSet) {
 
 // flagText keeps what was given for a flag. It is a pflag.Value.
 type flagText struct {
-	form   string
-	isBool bool
-	texts  []string
+	form  string
+	texts []string
 }
 
 func (v *flagText) Set(text string) error {
@@ -107,9 +106,4 @@ func (v *flagText) String() string {
 
 func (v *flagText) Type() string {
 	return v.form
-}
-
-// IsBoolFlag lets pflag take the flag without a value.
-func (v *flagText) IsBoolFlag() bool {
-	return v.isBool
 }
