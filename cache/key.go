@@ -26,8 +26,8 @@ type Key struct {
 	Principal  string // empty in ScopeUpstream
 	Generation uint64 // of the principal's access key; 0 in ScopeUpstream
 
-	Identity  string // ARN of the upstream identity
-	Account   string // its account
+	Identity  string // whom AWS would see: an ARN, or the access key id of a session
+	Account   string
 	Partition string
 	Region    string
 	Endpoint  string
@@ -62,8 +62,9 @@ func (c *Cache) Key(p keyring.Principal, u Upstream, operation, id string) Key {
 	return k
 }
 
-// hash covers every field with its length, by the runtime's own hash of a struct,
-// seeded for each cache so that nobody can choose ids that collide.
+// hash covers every field, by the runtime's own hash of a struct: nothing is
+// joined, and nothing can be left out. It is seeded for each cache, so that nobody
+// can choose ids that collide.
 func (c *Cache) hash(k *Key) uint64 {
 	return maphash.Comparable(c.seed, *k) & c.hashMask
 }

@@ -114,7 +114,12 @@ func TestPurgeDuringALoad(t *testing.T) {
 				if has(c, k) {
 					t.Error("a load from before the purge was stored")
 				}
+				var late outcome
+				callers.Go(func() { late = load(t.Context(), c, k, fill("late")) })
 				callers.Wait()
+				if late != follower {
+					t.Errorf("last caller has %+v", late)
+				}
 				if want := (outcome{body: "after", stored: true}); after != want {
 					t.Errorf("second caller has %+v", after)
 				}

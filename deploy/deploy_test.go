@@ -64,9 +64,15 @@ func settings(t *testing.T, text []byte) map[string]any {
 	return flat
 }
 
-func TestExampleConfiguration(t *testing.T) {
-	const example = "gatepost.example.yaml"
+func TestExamples(t *testing.T) {
 	binary := gatepost(t)
+	t.Run("gatepost.yaml", func(t *testing.T) { testConfiguration(t, binary) })
+	t.Run("keys.yaml", func(t *testing.T) { testKeys(t, binary) })
+}
+
+// testConfiguration: every key is shown, and has its default but for two paths.
+func testConfiguration(t *testing.T, binary string) {
+	const example = "gatepost.example.yaml"
 	effective, stderr, status := run(t, binary, "config", "check", "--config", example)
 	if status != 0 {
 		t.Fatalf("config check: exit status %d\n%s", status, stderr)
@@ -95,12 +101,12 @@ func TestExampleConfiguration(t *testing.T) {
 	}
 }
 
-func TestExampleKeys(t *testing.T) {
+// testKeys: the placeholders are refused, and they alone.
+func testKeys(t *testing.T, binary string) {
 	text, err := os.ReadFile("keys.example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := gatepost(t)
 	list := func(content []byte) (string, string, int) {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "keys.yaml")

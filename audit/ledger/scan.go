@@ -58,6 +58,9 @@ func listSegments(root *os.Root) ([]segmentFile, error) {
 		if !ok || err != nil || len(digits) != 20 {
 			continue
 		}
+		if first > maxTreeSize {
+			return nil, fmt.Errorf("%s begins beyond any log", name)
+		}
 		info, err := root.Stat(name)
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,11 +51,13 @@ const progressEvery = 100 * time.Millisecond
 // were found by then.
 func Verify(ctx context.Context, o VerifyOptions) (*Report, error) {
 	v := &verification{options: o, report: &Report{Verdict: Unchecked, Faults: []Fault{}, Kept: []KeptCheckpoint{}}}
-	if err := v.run(ctx); err != nil {
+	err := v.run(ctx)
+	v.settle()
+	if err != nil {
 		return v.report, fmt.Errorf("verify %s: %w", o.Dir, err)
 	}
 	v.report.Verdict = Sound
-	if len(v.report.Faults) > 0 {
+	if len(v.report.Faults) > 0 || v.report.More > 0 {
 		v.report.Verdict = NotSound
 	}
 	return v.report, nil
@@ -110,8 +111,10 @@ func (v *verification) run(ctx context.Context) error {
 	if err := v.readJournal(ctx); err != nil {
 		return err
 	}
+	if v.walk.err != nil {
+		return v.walk.err
+	}
 	v.judge()
-	v.settle()
 	return nil
 }
 
@@ -175,7 +178,7 @@ func (v *verification) readKept() error {
 		if err != nil {
 			return err
 		}
-		notes, incomplete := SplitCheckpoints(data)
+		notes, _ := SplitCheckpoints(data)
 		if len(notes) == 0 {
 			return fmt.Errorf("%s holds no checkpoint", file)
 		}
@@ -187,9 +190,6 @@ func (v *verification) readKept() error {
 			}
 			v.report.Kept = append(v.report.Kept, KeptCheckpoint{file, c})
 			v.covered = max(v.covered, int64(c.Size))
-		}
-		if incomplete > 0 && len(notes) == 1 && incomplete > len(notes) {
-			v.fault(Fault{Kind: FaultCheckpoint, File: file, Detail: "damaged"})
 		}
 	}
 	slices.SortFunc(v.report.Kept, func(a, b KeptCheckpoint) int {
@@ -271,5 +271,3 @@ func (noRoot) ReadFile(string) ([]byte, error)  { return nil, os.ErrNotExist }
 func (noRoot) Names(string) ([]string, error)   { return nil, os.ErrNotExist }
 func (noRoot) Stat(string) (os.FileInfo, error) { return nil, os.ErrNotExist }
 func (noRoot) Close() error                     { return nil }
-
-var errUnknown = errors.New("not known")

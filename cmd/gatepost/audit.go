@@ -77,8 +77,14 @@ func (p *program) logDir(cmd *cobra.Command) (string, error) {
 
 // record is a line of the log and what it says.
 type record struct {
-	line  []byte
+	line  []byte // valid until the next step of the reader that yielded it; see kept
 	event audit.Event
+}
+
+// kept returns r with a line of its own, for longer use.
+func (r record) kept() record {
+	r.line = slices.Clone(r.line)
+	return r
 }
 
 // damage counts the places where a log is not what gatepost wrote. They are
@@ -112,7 +118,7 @@ func (d *damage) parse(line journal.Line) (record, bool) {
 		d.found(fmt.Errorf("entry %d: %w", line.Index, err))
 		return record{}, false
 	}
-	return record{line: slices.Clone(line.Bytes), event: e}, true
+	return record{line: line.Bytes, event: e}, true
 }
 
 func (d *damage) err() error {

@@ -76,7 +76,7 @@ overlapped and a clock that was corrected hide nothing.`,
 				continue
 			}
 			found++
-			batch = append(batch, r)
+			batch = append(batch, r.kept())
 			if len(batch) == rowBatch {
 				if err := out.write(batch...); err != nil {
 					return err

@@ -119,6 +119,7 @@ type eventStory struct {
 // add takes in a record, of those that mention id, newest first, and reports
 // whether nothing more can follow.
 func (s *eventStory) add(r record, id string) (complete bool) {
+	r = r.kept()
 	switch {
 	case r.event.ID == id && r.event.Kind == audit.KindIntent:
 		s.intent = &r

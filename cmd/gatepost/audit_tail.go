@@ -79,7 +79,7 @@ func (t *logTail) last(ctx context.Context, n int) error {
 			break
 		}
 		if t.filter.match(&r.event, nil) {
-			newest = append(newest, r)
+			newest = append(newest, r.kept())
 		}
 	}
 	slices.Reverse(newest)
@@ -106,7 +106,7 @@ func (t *logTail) follow(ctx context.Context) error {
 			}
 			t.next = line.Index + 1
 			if r, ok := t.damaged.parse(line); ok && t.filter.match(&r.event, nil) {
-				fresh = append(fresh, r)
+				fresh = append(fresh, r.kept())
 			}
 			if len(fresh) == rowBatch {
 				if err := t.out.write(fresh...); err != nil {

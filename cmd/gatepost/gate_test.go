@@ -104,37 +104,38 @@ var ready = regexp.MustCompile(`msg=ready .*proxy=(\S+) .*admin=(\S+)`)
 // Start starts the binary, again after Kill or Stop.
 func (g *gate) Start(tb testing.TB, env ...string) {
 	tb.Helper()
-	g.cmd = exec.Command("gatepost", "serve", "--config", filepath.Join(g.Dir, "gatepost.yaml"))
-	g.cmd.Env = append(os.Environ(),
+	cmd := exec.Command("gatepost", "serve", "--config", filepath.Join(g.Dir, "gatepost.yaml"))
+	cmd.Env = append(os.Environ(),
 		"AWS_ACCESS_KEY_ID="+outpoststest.DefaultAccessKeyID, "AWS_SECRET_ACCESS_KEY="+outpoststest.DefaultSecret,
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL_STS="+g.AWS.STSURL)
-	g.cmd.Env = append(g.cmd.Env, env...)
-	pipe, err := g.cmd.StderrPipe()
+	cmd.Env = append(cmd.Env, env...)
+	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := g.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	g.stderr, g.exited = &tail{}, make(chan error, 1)
+	stderr, exited := &tail{}, make(chan error, 1)
+	g.cmd, g.stderr, g.exited = cmd, stderr, exited
 	found := make(chan []string, 1)
 	go func() {
 		for lines := bufio.NewScanner(pipe); lines.Scan(); {
-			g.stderr.add(lines.Text())
+			stderr.add(lines.Text())
 			if m := ready.FindStringSubmatch(lines.Text()); m != nil {
 				found <- m
 			}
 		}
-		g.exited <- g.cmd.Wait()
-		close(g.exited)
+		exited <- cmd.Wait()
+		close(exited)
 	}()
 	tb.Cleanup(func() {
-		g.cmd.Process.Kill()
-		for range g.exited {
+		cmd.Process.Kill()
+		for range exited {
 		}
 		if tb.Failed() {
-			tb.Logf("gatepost's stderr:\n%s", g.stderr)
+			tb.Logf("gatepost's stderr:\n%s", stderr)
 		}
 	})
 	select {

@@ -294,6 +294,12 @@ func TestEditsKeepModeOwnerAndLink(t *testing.T) {
 	if !strings.Contains(readText(t, link), "disabled: true") {
 		t.Error("the change is not in the file")
 	}
+	if err := (keyring.File{Path: link}).SetDisabled(t.Context(), idA, true); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.Lstat(target); err != nil || !os.SameFile(info, again) {
+		t.Errorf("an edit that changes nothing replaced the file: %v", err)
+	}
 	left, err := filepath.Glob(filepath.Join(dir, ".keys-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)

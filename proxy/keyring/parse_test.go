@@ -11,7 +11,7 @@ import (
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
 
-const contractExample = `keys:
+const documentedExample = `keys:
   - id: GPK7Q2M4X6ZB3N5C8V1L       # 20 characters
     secret: "SECRET+0123456789012345678901234567890123456789"
     principal: installer-fra1
@@ -29,7 +29,7 @@ func TestParseAccepts(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"the documented example", contractExample, []string{"GPK7Q2M4X6ZB3N5C8V1L"}},
+		{"the documented example", documentedExample, []string{"GPK7Q2M4X6ZB3N5C8V1L"}},
 		{"no keys", "keys: []\n", nil},
 		{"no policy", keysText(entry(idA, "p")), []string{idA}},
 		{"an empty policy", keysText(entry(idA, "p", "allow: []")), []string{idA}},
@@ -196,7 +196,7 @@ func TestFaultsDoNotShowSecrets(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(contractExample))
+	f.Add([]byte(documentedExample))
 	f.Add([]byte("keys: []\n"))
 	f.Add([]byte(keysText(entry(idA, "p", allowAll), entry(idB, "q", "disabled: true"))))
 	f.Add([]byte("keys:\n- {id: &a x, secret: *a, <<: *a}\n--- %\n"))

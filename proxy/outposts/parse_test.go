@@ -48,6 +48,7 @@ func TestParse(t *testing.T) {
 		{"three dots", "GET", "/sites/...", "", "GetSite", "", "", ""},
 
 		{"query in canonical form", "GET", "/sites", "b=%7e&a=%2f&a=/&c", "ListSites", "", "", "a=%2F&a=%2F&b=~&c="},
+		{"query sorted by value too", "GET", "/sites", "a=2&a=1", "ListSites", "", "", "a=1&a=2"},
 		{"query in UTF-8", "GET", "/sites", "OperatingAddressCityFilter=M%c3%bcnchen", "ListSites", "", "", "OperatingAddressCityFilter=M%C3%BCnchen"},
 		{"query with a space", "GET", "/sites", "a=New%20York", "ListSites", "", "", "a=New%20York"},
 		{"query with equals signs", "GET", "/sites", "a=b=c", "ListSites", "", "", "a=b%3Dc"},

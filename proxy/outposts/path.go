@@ -5,7 +5,7 @@ package outposts
 // of rawPath where that is canonical already.
 func parseConnection(rawPath, label string) (id, path string, err *Error) {
 	const text = "ConnectionId does not match ^[a-zA-Z0-9+/=]{1,1024}$."
-	if label == "" || len(label) > maxConnectionLabel {
+	if label == "" {
 		return "", "", malformed(text)
 	}
 	escapes, canonical := 0, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -56,7 +57,7 @@ func New(ctx context.Context, c Config) (*Client, error) {
 			c.Logger.WarnContext(ctx, "upstream endpoint is not encrypted", "endpoint", e.String())
 		}
 	}
-	transport := newTransport(&c, rootCAs(sdk), guardedAddresses(endpoints))
+	transport := newTransport(&c, &net.Dialer{}, rootCAs(sdk), guardedAddresses(endpoints))
 	return newClient(c, endpoints, transport, newSigners(&c, sdk, endpoints, transport)), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -32,8 +33,8 @@ const (
 // newTransport speaks HTTP/1.1 only: the toolchain's HTTP/2 has open advisories,
 // and one connection for each call in flight is cheap at this scale. It decodes
 // nothing, so that what is hashed and relayed is what AWS sent.
-func newTransport(c *Config, roots *x509.CertPool, guarded map[string]bool) *http.Transport {
-	dialer := &net.Dialer{Timeout: min(dialTimeout, c.Timeout/2)}
+func newTransport(c *Config, dialer *net.Dialer, roots *x509.CertPool, guarded map[string]bool) *http.Transport {
+	dialer.Timeout = min(dialTimeout, c.Timeout/2)
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            guard(dialer, guarded),
@@ -46,9 +47,21 @@ func newTransport(c *Config, roots *x509.CertPool, guarded map[string]bool) *htt
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
 		Protocols:              new(http.Protocols),
+		OnProxyConnectResponse: checkProxy,
 	}
 	t.Protocols.SetHTTP1(true)
 	return t
+}
+
+var errProxyRefused = errors.New("proxy refused the connection")
+
+// checkProxy gives a refusal of the proxy, which net/http reports as bare text, an
+// error that can be told from others.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w: status %d", errProxyRefused, answer.StatusCode)
+	}
+	return nil
 }
 
 var errLocalAddress = errors.New("address of this machine or link")
@@ -65,25 +78,28 @@ func guardedAddresses(endpoints map[string]endpoint) map[string]bool {
 }
 
 // guard keeps a DNS that lies about AWS's hosts from leading calls to this machine
-// or to the instance metadata service. Private addresses are fine: VPC endpoints
-// have them.
+// or to the instance metadata service.
 func guard(dialer *net.Dialer, guarded map[string]bool) func(context.Context, string, string) (net.Conn, error) {
 	careful := *dialer
-	careful.Control = func(_, address string, _ syscall.RawConn) error {
-		addr, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("check address: %w", err)
-		}
-		ip := addr.Addr().Unmap()
-		if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
-			return errLocalAddress
-		}
-		return nil
-	}
+	careful.Control = refuseLocal
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if guarded[address] {
 			return careful.DialContext(ctx, network, address)
 		}
 		return dialer.DialContext(ctx, network, address)
 	}
+}
+
+// refuseLocal is for [net.Dialer]: it is given the address behind the name.
+// Private addresses are fine, VPC endpoints have them.
+func refuseLocal(_, address string, _ syscall.RawConn) error {
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("check address: %w", err)
+	}
+	ip := addr.Addr().Unmap()
+	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
+		return errLocalAddress
+	}
+	return nil
 }

@@ -79,7 +79,7 @@ func (w *wire) failure(ctx context.Context, err error) *Error {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return connect("dns")
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" || errors.Is(err, errProxyRefused) {
 		return connect("proxy")
 	}
 	return connect("dial")

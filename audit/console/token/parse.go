@@ -32,17 +32,11 @@ func (p *parser) fault(at ast.Node, key, format string, args ...any) {
 }
 
 func (p *parser) tokens(root ast.Node) []definition {
-	var list ast.Node
-	for _, f := range p.fields(root, "", "tokens") {
-		list = f.value
+	fields := p.fields(root, "", "tokens")
+	if len(fields) == 0 {
+		return nil // which was a fault
 	}
-	if list == nil {
-		if len(p.faults) == 0 {
-			p.fault(root, "tokens", "is missing; write `tokens: []` for none")
-		}
-		return nil
-	}
-	items, _ := p.items(list, "tokens")
+	items, _ := p.items(fields[0].value, "tokens")
 	tokens := make([]definition, 0, len(items))
 	names, sums := make(map[string]int), make(map[sum]int) // on which lines
 	for i, item := range items {

@@ -103,6 +103,7 @@ func TestFaults(t *testing.T) {
 		{"expires that is a day", item("name: a, role: viewer, " + sha + ", expires: 2027-03-01"), "2:112: tokens[0].expires: this is not a time of this century; write it as 2027-03-01T00:00:00Z"},
 		{"expires that is the zero time", item("name: a, role: viewer, " + sha + ", expires: 0001-01-01T00:00:00Z"), "2:112: tokens[0].expires: this is not a time of this century; write it as 2027-03-01T00:00:00Z"},
 		{"expires that is nothing", item("name: a, role: viewer, " + sha + ", expires: "), "2:111: tokens[0].expires: has no value; it needs text"},
+		{"behind comments with line ends of Windows", "# a\r\n\r\n# b\r\ntokens:\r\n  # c\r\n  - 1\r\n", "6:5: tokens[0]: is int; it needs a mapping of name, role, sha256, expires"},
 		{"a name twice", fileText(entry("a", token.Viewer, ""), "  - {name: a, role: viewer, "+sha+"}\n"), "3:12: tokens[1].name: is already the name of the token on line 2"},
 		{"a token twice", fileText("  - {name: a, role: viewer, "+sha+"}\n", "  - {name: b, role: operator, "+strings.ToUpper(sha[8:])+": 1}\n", "  - {name: c, role: viewer, "+sha+"}\n"),
 			"3:6: tokens[1].sha256: is missing\n3:31: tokens[1]: unknown key; known are name, role, sha256, expires\n4:37: tokens[2].sha256: is the token on line 2 again; make one for each bearer"},

@@ -97,7 +97,7 @@ func (s *source) add(d *definition) error {
 	default:
 		from, ok1 := s.offset(s.colon.Position)
 		to, ok2 := s.offset(s.list.End.Position)
-		if !ok1 || !ok2 || s.text[from] != ':' || s.text[to] != ']' || strings.TrimLeft(string(s.text[from+1:to]), " ") != "[" {
+		if !ok1 || !ok2 || s.text[from] != ':' || s.text[to] != ']' || strings.TrimSpace(string(s.text[from+1:to])) != "[" {
 			return errLayout // or a comment between the brackets would be lost
 		}
 		s.append(indent + d.line())

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ func parseTree(file string, text []byte) (root ast.Node, fault *Fault) {
 			root, fault = nil, &Fault{File: file, Problem: "is not YAML that can be read"}
 		}
 	}()
+	// The parser counts a CRLF behind a comment as two lines.
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	tree, err := yamlparser.ParseBytes(text, 0, yamlparser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, syntaxFault(file, err)

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/suggest"
 )
 
@@ -63,30 +61,4 @@ func (l *loader) applyEnvironment(e environment) {
 		}
 		l.assignOutside(k, o, []string{e.variables[name]})
 	}
-}
-
-// rulesText reads rules written as YAML, a list of them or a single one.
-func (d *document) rulesText(k key, text string) ([]KnownDirect, bool) {
-	if strings.TrimSpace(text) == "" {
-		return nil, true
-	}
-	before := len(d.faults)
-	body := d.parse([]byte(text))
-	if len(d.faults) > before {
-		d.broken[k.name] = true
-		return nil, false
-	}
-	switch n := body.(type) {
-	case *ast.SequenceNode:
-		return d.rules(n, k)
-	case *ast.MappingNode:
-		return d.rules(&ast.SequenceNode{Values: []ast.Node{n}}, k)
-	case *ast.MappingValueNode:
-		return d.rules(&ast.SequenceNode{Values: []ast.Node{n}}, k)
-	case nil:
-		return nil, true
-	}
-	d.fault(Origin{Source: d.source, Name: d.name}, k.name, "is not a list of rules: write [{principal_arn: …, source_ip: …, user_agent: …}]")
-	d.broken[k.name] = true
-	return nil, false
 }

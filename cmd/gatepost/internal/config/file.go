@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -223,100 +222,5 @@ func (d *document) value(k key, node ast.Node) {
 			return
 		}
 		d.assignText(k, at, text)
-	}
-}
-
-// rules reads correlate.known_direct.
-func (d *document) rules(sequence *ast.SequenceNode, k key) ([]KnownDirect, bool) {
-	members := reflect.TypeFor[KnownDirect]()
-	names := make([]string, members.NumField())
-	for i := range names {
-		names[i] = members.Field(i).Tag.Get("yaml")
-	}
-	before := len(d.faults)
-	var rules []KnownDirect
-	for n, item := range sequence.Values {
-		at := fmt.Sprintf("%s[%d]", k.name, n)
-		pairs, problem := mapping(item)
-		if problem != "" {
-			d.fault(d.at(item.GetToken()), at, problem+": write {principal_arn: …, source_ip: …, user_agent: …}")
-			continue
-		}
-		rule := reflect.New(members).Elem()
-		seen := map[string]bool{}
-		for _, pair := range pairs {
-			name, ok := keyText(pair.Key)
-			i := slices.Index(names, name)
-			switch {
-			case !ok || i < 0:
-				d.fault(d.at(pair.Key.GetToken()), at+"."+quoteControls(name), "is not a key: the keys here are "+strings.Join(names, ", "))
-				continue
-			case seen[name]:
-				d.fault(d.at(pair.Key.GetToken()), at+"."+name, "is given twice: keep one")
-				continue
-			}
-			seen[name] = true
-			text, problem := scalarText(pair.Value)
-			if problem == "" {
-				if err := setScalar(rule.Field(i), text); err != nil {
-					problem = err.Error()
-				}
-			}
-			if problem != "" {
-				d.fault(d.at(pair.Value.GetToken()), at+"."+name, problem)
-			}
-		}
-		rules = append(rules, rule.Interface().(KnownDirect))
-	}
-	if len(d.faults) > before {
-		d.broken[k.name] = true
-		return nil, false
-	}
-	return rules, true
-}
-
-// mapping returns the members of node, or what is wrong with it.
-func mapping(node ast.Node) (members []*ast.MappingValueNode, problem string) {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		return n.Values, ""
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}, ""
-	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		return nil, "anchors, aliases and tags are not read here: write the value out"
-	default:
-		return nil, "is not a mapping of keys to values"
-	}
-}
-
-// keyText returns the text of a mapping's key.
-func keyText(node ast.MapKeyNode) (string, bool) {
-	switch n := node.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
-		return n.GetToken().Value, true
-	default:
-		return "", false
-	}
-}
-
-// scalarText returns a scalar as it is written, or what is wrong with node.
-func scalarText(node ast.Node) (text, problem string) {
-	switch n := node.(type) {
-	case *ast.StringNode:
-		return n.Value, ""
-	case *ast.LiteralNode:
-		return strings.TrimSuffix(n.Value.Value, "\n"), ""
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		return n.GetToken().Value, ""
-	case *ast.NullNode:
-		return "", `has no value: write one ("" for none), or remove the key for its default`
-	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		return "", "anchors, aliases and tags are not read here: write the value out"
-	case *ast.SequenceNode:
-		return "", "is a list where one value belongs: write the value without [ ] and -"
-	default:
-		return "", "is not a single value"
 	}
 }
