@@ -256,8 +256,8 @@ func fill(v reflect.Value, s string) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range v.NumField() {
-			fill(v.Field(i), s)
+		for _, field := range v.Fields() {
+			fill(field, s)
 		}
 	case reflect.String:
 		v.SetString(s)

@@ -35,8 +35,16 @@ func TestHitSixMinutesOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := newPipeListener()
 		aws1 := &fixedAnswer{}
-		stop := serveHandler(t, listener, aws1)
-		defer stop()
+		log, err := journal.Open(t.Context(), journal.Config{Dir: t.TempDir(), Origin: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := log.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
+		defer serveHandler(t, listener, aws1, log)()
 		endpoint := "http://gatepost.test"
 		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return listener.dial(ctx) }}
 		defer transport.CloseIdleConnections()
@@ -77,7 +85,7 @@ const (
 )
 
 // serveHandler runs a Handler with all that belongs to it on the listener, and returns what ends it.
-func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream) (stop func()) {
+func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream, log proxy.Journal) (stop func()) {
 	t.Helper()
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
 	text := fmt.Sprintf("keys:\n  - {id: %s, secret: %s, principal: p, allow: [{operations: ['*']}]}\n", testKey, testSecret)
@@ -85,10 +93,6 @@ func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream) (stop 
 		t.Fatal(err)
 	}
 	ring, err := keyring.Open(keys, keyring.Options{Regions: []string{"us-west-2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := journal.Open(t.Context(), journal.Config{Dir: t.TempDir(), Origin: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +117,6 @@ func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream) (stop 
 			t.Error(err)
 		}
 		answers.Close()
-		if err := log.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (h *Handler) connection(c *call) *Error {
 
 	// The first to ask makes the call, in its own name and on its own record; it stays until the fill has ended, so the call is its to change.
 	c.reply.cache = cacheStatus{result: audit.CacheMiss}
-	filled, shared, err := h.Cache.Load(context.Background(), key, func(ctx context.Context) (cache.Filled, error) { return h.fill(ctx, c) })
+	filled, shared, err := h.Cache.Load(context.Background(), key, func(ctx context.Context) (cache.Filled, error) { return h.fill(ctx, c, &key) })
 	if shared {
 		c.reply.cache = cacheStatus{result: audit.CacheCoalesced}
 	}
@@ -68,7 +68,7 @@ func (c *call) from(entry *cache.Entry, age time.Duration) {
 
 // fill asks AWS. What it returns goes to everybody who waits for the same key: an answer to store or not, an error of AWS's, or why
 // there is none.
-func (h *Handler) fill(ctx context.Context, c *call) (cache.Filled, error) {
+func (h *Handler) fill(ctx context.Context, c *call, key *cache.Key) (cache.Filled, error) {
 	answer, e := h.send(ctx, c)
 	if e != nil {
 		return cache.Filled{}, e
@@ -94,6 +94,6 @@ func (h *Handler) fill(ctx context.Context, c *call) (cache.Filled, error) {
 			RequestID: answer.RequestID, EventID: c.event.ID, Principal: c.principal.Name(),
 			Filled: now, Expires: h.Cache.Expiry(now, answer.Identity.Expires, c.principal.Expires()),
 		},
-		Store: complete,
+		Store: complete && answer.Identity.AccessKeyID == key.Identity, // credentials may have been renewed meanwhile
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,10 +49,8 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if len(lines) < 3 {
 		return fail("fewer than three lines")
 	}
-	for _, line := range lines {
-		if line == "" {
-			return fail("empty line")
-		}
+	if slices.Contains(lines, "") {
+		return fail("empty line")
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
