@@ -25,7 +25,7 @@ type Identity struct {
 // without the scheme that goes before it in a request. A token is valid before the
 // time at which it expires, not at it.
 func (s *Store) Authenticate(text string, now time.Time) (Identity, error) {
-	if len(text) != textLength {
+	if len(text) != textLength { // bounds what a stranger can have hashed
 		return Identity{}, ErrUnknown
 	}
 	return s.identify(sumOf(text), now)

@@ -85,8 +85,16 @@ func TestFaultKeepsTheTokensInUse(t *testing.T) {
 			if status := s.Status(); status.Err != nil || !status.Since.IsZero() || status.Tokens != 1 {
 				t.Errorf("status %+v after it was mended", status)
 			}
-			if lines := strings.Join(log.take(), "\n"); !strings.Contains(lines, "mended") {
-				t.Errorf("logged %q", lines)
+			s.Poll()
+			if lines := strings.Join(log.take(), "\n"); strings.Count(lines, "mended") != 1 || strings.Count(lines, "tokens loaded") > 1 {
+				t.Errorf("logged %q, want that it was mended, once", lines)
+			}
+			s.Poll()
+			tt.damage(t, path)
+			s.Poll()
+			s.Poll()
+			if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") {
+				t.Errorf("logged %q when it came again, want one error", lines)
 			}
 		})
 	}

@@ -85,7 +85,7 @@ func (Loopback) Require(role Role, next http.Handler) http.Handler {
 	next = Authorize(role, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !peer.Addr().Unmap().IsLoopback() {
+		if err != nil || !peer.Addr().IsLoopback() {
 			refuseRemote(w)
 			return
 		}
