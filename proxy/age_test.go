@@ -84,29 +84,33 @@ const (
 	testSecret = "a-secret-that-only-tests-have-0123456789abcd"
 )
 
-// serveHandler runs a Handler with all that belongs to it on the listener, and returns what ends it.
-func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream, log proxy.Journal) (stop func()) {
-	t.Helper()
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
+// newHandler makes a Handler with one caller, and returns what ends it.
+func newHandler(tb testing.TB, up proxy.Upstream, log proxy.Journal) (h *proxy.Handler, stop func()) {
+	tb.Helper()
+	keys := filepath.Join(tb.TempDir(), "keys.yaml")
 	text := fmt.Sprintf("keys:\n  - {id: %s, secret: %s, principal: p, allow: [{operations: ['*']}]}\n", testKey, testSecret)
 	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ring, err := keyring.Open(keys, keyring.Options{Regions: []string{"us-west-2"}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	answers, err := cache.New(cache.Config{MaxBytes: 1 << 20, TTL: 15 * time.Minute, Scope: cache.ScopePrincipal})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	server := &http1.Server{
-		Handler: proxy.New(proxy.Config{
-			Verifier: &sigv4.Verifier{Service: "outposts", Regions: []string{"us-west-2"}, Hosts: []string{"gatepost.test"}},
-			Keys:     ring, Upstream: up, Cache: answers, Journal: log, Observer: nobody{},
-		}),
-		HeaderTimeout: time.Minute, RequestTimeout: time.Minute, IdleTimeout: time.Hour, MaxConns: 10,
-	}
+	return proxy.New(proxy.Config{
+		Verifier: &sigv4.Verifier{Service: "outposts", Regions: []string{"us-west-2"}, Hosts: []string{"gatepost.test"}},
+		Keys:     ring, Upstream: up, Cache: answers, Journal: log, Observer: nobody{},
+	}), answers.Close
+}
+
+// serveHandler runs a Handler on the listener, and returns what ends it.
+func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream, log proxy.Journal) (stop func()) {
+	t.Helper()
+	handler, end := newHandler(t, up, log)
+	server := &http1.Server{Handler: handler, HeaderTimeout: time.Minute, RequestTimeout: time.Minute, IdleTimeout: time.Hour, MaxConns: 10}
 	served := make(chan error)
 	go func() { served <- server.Serve(listener) }()
 	return func() {
@@ -116,7 +120,7 @@ func serveHandler(t *testing.T, listener net.Listener, up proxy.Upstream, log pr
 		if err := <-served; !errors.Is(err, http1.ErrServerClosed) {
 			t.Error(err)
 		}
-		answers.Close()
+		end()
 	}
 }
 

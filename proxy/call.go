@@ -39,7 +39,7 @@ func newCall(r *http1.Request) *call {
 	*c = call{request: r}
 	c.event = audit.Event{
 		ID: audit.NewID(r.Received), Kind: audit.KindOutcome, Time: r.Received,
-		SourceIP: sourceIP(r), SourcePort: r.Remote.Port(), UserAgent: r.Get("User-Agent"),
+		SourceIP: r.RemoteIP, SourcePort: r.Remote.Port(), UserAgent: r.Get("User-Agent"),
 		Cache: audit.CacheNone,
 	}
 	if r.TLS != nil {
@@ -55,13 +55,6 @@ func newCall(r *http1.Request) *call {
 func (c *call) free() {
 	*c = call{}
 	calls.Put(c)
-}
-
-func sourceIP(r *http1.Request) string {
-	if !r.Remote.IsValid() {
-		return ""
-	}
-	return r.Remote.Addr().String()
 }
 
 const (

@@ -31,6 +31,11 @@ func (h *Handler) connection(c *call) *Error {
 		return nil
 	}
 
+	return h.miss(c, key)
+}
+
+// miss asks AWS, or waits for the call that asks it already.
+func (h *Handler) miss(c *call, key cache.Key) *Error {
 	// The first to ask makes the call, in its own name and on its own record; it stays until the fill has ended, so the call is its to change.
 	c.reply.cache = cacheStatus{result: audit.CacheMiss}
 	filled, shared, err := h.Cache.Load(context.Background(), key, func(ctx context.Context) (cache.Filled, error) { return h.fill(ctx, c, &key) })

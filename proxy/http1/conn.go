@@ -51,6 +51,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.net = tls.Server(nc, s.TLS)
 	}
 	c.req.Remote = remote(nc)
+	if c.req.Remote.IsValid() {
+		c.req.RemoteIP = c.req.Remote.Addr().String()
+	}
 	c.waiting.Store(time.Now().UnixNano())
 	return c
 }
@@ -81,7 +84,7 @@ func (c *conn) serve() {
 			return
 		}
 		c.req.reset()
-		c.resp.reset()
+		c.resp.Reset()
 		c.req.Received = time.Now()
 		refusal := c.read()
 		if !c.take() {

@@ -22,6 +22,7 @@ type Request struct {
 
 	Received time.Time // when the head's first byte was seen, with a monotonic reading
 	Remote   netip.AddrPort
+	RemoteIP string               // Remote's address as text, "" when the transport has none
 	TLS      *tls.ConnectionState // nil on plaintext
 
 	conn           net.Conn // what ClientGone peeks at: the TCP connection, under TLS too

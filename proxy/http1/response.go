@@ -16,10 +16,8 @@ type Response struct {
 	fields []byte
 }
 
-func (w *Response) reset() { *w = Response{fields: w.fields[:0]} }
-
-// Discard takes back everything that was set, for a handler that has to answer something else after all.
-func (w *Response) Discard() { w.reset() }
+// Reset takes back everything that was set.
+func (w *Response) Reset() { *w = Response{fields: w.fields[:0]} }
 
 // Set appends a field. A control character in a value, which would split the answer, becomes a space.
 func (w *Response) Set(name, value string) {

@@ -52,6 +52,7 @@ func TestAnswersThatCannotBeRelayed(t *testing.T) {
 		{outpoststest.Fault{Damage: outpoststest.NotHTTP}, audit.ErrorClassUpstreamInvalid, "answer head", 0},
 		{outpoststest.Fault{Damage: outpoststest.HugeHeaders}, audit.ErrorClassUpstreamInvalid, "answer head", 0},
 		{outpoststest.Fault{Damage: outpoststest.SwitchProtocols}, audit.ErrorClassUpstreamInvalid, "switched protocols", 101},
+		{outpoststest.Fault{Informational: 6}, audit.ErrorClassUpstreamInvalid, "informational answers", 0},
 		{outpoststest.Fault{Informational: -1}, audit.ErrorClassUpstreamInvalid, "informational answers", 0},
 		{outpoststest.Fault{Status: 304}, audit.ErrorClassUpstreamInvalid, "redirect", 304},
 		{outpoststest.Fault{Status: 600}, audit.ErrorClassUpstreamInvalid, "status", 600},
