@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
@@ -46,10 +47,14 @@ func (h *Handler) miss(c *call, key cache.Key) *Error {
 		c.relay(answer, shared)
 		return nil
 	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if p, ok := errors.AsType[*cache.PanicError](err); ok {
+		h.Logger.Error("panic in a fill", slog.String("event_id", c.event.ID), slog.Any("panic", p.Value), slog.String("stack", string(p.Stack)))
+		return broken(p.Value)
+	}
 	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok {
-			return e
-		}
 		return noAnswer(&upstream.Error{Class: audit.ErrorClassUpstreamTimeout, Op: operationGetConnection, Reason: "deadline", Err: err})
 	}
 	if shared {

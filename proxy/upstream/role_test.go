@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts/outpoststest"
 )
@@ -342,3 +344,19 @@ type expiries struct {
 }
 
 func (e *expiries) CredentialsExpiry(at time.Time) { e.at = append(e.at, at) }
+
+// rotating is a source of base credentials that changes.
+type rotating struct {
+	current aws.CredentialsProvider
+	expires time.Time // zero: never
+	err     error
+}
+
+func (r *rotating) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if r.err != nil {
+		return aws.Credentials{}, r.err
+	}
+	creds, err := r.current.Retrieve(ctx)
+	creds.CanExpire, creds.Expires = !r.expires.IsZero(), r.expires
+	return creds, err
+}

@@ -16,7 +16,6 @@ type answer struct {
 	code        string
 	message     string
 	location    string
-	retryAfter  string
 	contentType string
 	body        []byte
 }
