@@ -63,8 +63,8 @@ func (j *Journal) enqueue(e *audit.Event, body []byte) *batch {
 	case audit.KindOutcome:
 		delete(j.open, e.ID)
 	}
-	if j.idle {
-		j.idle = false
+	if j.idle || j.enough > 0 && b.lines >= j.enough {
+		j.idle, j.enough = false, 0
 		select {
 		case j.kick <- struct{}{}:
 		default: // one is on its way

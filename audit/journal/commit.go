@@ -19,6 +19,8 @@ type writer struct {
 	partial string
 
 	freeAt time.Time // when the free space was last looked at
+
+	gathering gathering
 }
 
 // openSegment is the segment that is written to.
@@ -38,6 +40,7 @@ func (j *Journal) run() {
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
 	for {
+		j.gather()
 		b, over := j.seal()
 		switch {
 		case over:
@@ -71,6 +74,7 @@ func (j *Journal) commit(b *batch) bool {
 		if err == nil {
 			entries, took := b.lines, time.Since(b.start)
 			j.settle(b)
+			j.w.gathering.note(entries, synced)
 			j.observer.Committed(entries, took, synced)
 			if time.Since(j.w.freeAt) >= freeEvery {
 				j.checkFree()

@@ -37,7 +37,7 @@ type Journal struct {
 	size atomic.Uint64 // durable entries
 	free atomic.Int64  // bytes of the file system, as last seen
 
-	kick     chan struct{} // a line was queued while the writer was idle
+	kick     chan struct{} // a line was queued while the writer was idle, or enough of them while it gathered
 	quit     chan struct{} // closed when Close gives up waiting
 	finished chan struct{} // closed when the writer has returned
 	closeErr error         // of the writer, valid once finished is closed
@@ -51,6 +51,7 @@ type Journal struct {
 	next     uint64            // index of the next line
 	open     map[string]uint64 // intents without outcome, id to index
 	idle     bool              // the writer waits for kick
+	enough   int               // the writer gathers, until a batch has so many lines; 0 when it does not
 	grown    chan struct{}     // closed and dropped when size grows; nil if nobody watches
 	watchdog *time.Timer
 	armed    bool // the watchdog will call

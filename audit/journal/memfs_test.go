@@ -445,3 +445,9 @@ var (
 	eio    = memFault{err: syscall.EIO}
 	enospc = memFault{err: syscall.ENOSPC, short: 100}
 )
+
+func (m *memFS) setFree(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = n
+}

@@ -116,8 +116,8 @@ func (j *judgement) compareTiles() {
 // compareTile judges one tile and reports whether lines were found changed.
 func (j *judgement) compareTile(m mismatch) (found bool) {
 	trusted, ok := j.trusted(m.Tile)
-	isComputed := ok && slices.Equal(trusted.data, m.data)
-	if !ok || isComputed {
+	stored, err := j.v.stored(m.Tile)
+	if !ok || err != nil || !slices.Equal(stored, trusted.data) {
 		first, last := spans(m.Tile)
 		f := Fault{Kind: FaultTile, Entry: true, First: first, Last: last, File: directoryName + "/" + tilePath(m.Tile)}
 		switch {
@@ -130,16 +130,16 @@ func (j *judgement) compareTile(m mismatch) (found bool) {
 		}
 		j.v.fault(f)
 	}
-	switch {
-	case isComputed:
-	case !ok && m.L == 0:
+	if !ok {
+		if m.L > 0 {
+			return false
+		}
 		j.changedRange(m.Tile, "they do not lead to the checkpoint, and neither does their tile: which of them cannot be told")
-		found = true
-	case ok:
-		for i := range m.W {
-			if m.hash(i) != trusted.hash(i) && j.compareHash(m, i) {
-				found = true
-			}
+		return true
+	}
+	for i := range m.W {
+		if m.hash(i) != trusted.hash(i) && j.compareHash(m, i) {
+			found = true
 		}
 	}
 	return found
@@ -183,47 +183,83 @@ func spans(t tlog.Tile) (first, last uint64) {
 	return first, first + uint64(t.W)*each - 1
 }
 
+// maxGuesses bounds how many combinations of candidates are tried.
+const maxGuesses = 1 << 12
+
 // findEdges finds which candidates of the incomplete tiles lead to the signed
-// root. There are as many of them as the tree has levels, so that all
-// combinations of the few that differ can be tried.
+// root.
 func (j *judgement) findEdges() {
 	size := int64(j.signed.Size)
 	tiles := edgeTiles(size)
-	computed := map[tlog.Tile]tile{}
-	for _, t := range j.w.edges[size] {
-		computed[t.Tile] = t
-	}
-	options := make([][][]byte, len(tiles))
+	options := make([][]tile, len(tiles))
+	guesses := 1
 	for i, t := range tiles {
-		if data, err := j.v.stored(t); err == nil {
-			options[i] = append(options[i], data)
+		computed := slices.IndexFunc(j.w.edges[size], func(e tile) bool { return e.Tile == t })
+		if computed >= 0 {
+			options[i] = j.candidates(t, j.w.edges[size][computed].data)
+		} else {
+			options[i] = j.candidates(t, nil)
 		}
-		if c, ok := computed[t]; ok && (len(options[i]) == 0 || !slices.Equal(options[i][0], c.data)) {
-			options[i] = append(options[i], c.data)
-		}
-		if len(options[i]) == 0 {
+		if guesses *= len(options[i]); guesses == 0 || guesses > maxGuesses {
 			return
 		}
 	}
-	for choice := range 1 << len(tiles) {
+	for guess := range guesses {
+		edges := make([]tile, len(tiles))
 		data := make([][]byte, len(tiles))
-		for i := range tiles {
-			n := choice >> i & 1
-			if n >= len(options[i]) {
-				data = nil
-				break
-			}
-			data[i] = options[i][n]
+		for i, list := range options {
+			edges[i] = list[guess%len(list)]
+			data[i] = edges[i].data
+			guess /= len(list)
 		}
-		if data == nil || treeFromEdge(size, data).root() != j.signed.Root {
-			continue
+		if treeFromEdge(size, data).root() == j.signed.Root {
+			j.edges = edges
+			return
 		}
-		j.edges = []tile{}
-		for i, t := range tiles {
-			j.edges = append(j.edges, tile{t, data[i]})
-		}
-		return
 	}
+}
+
+// candidates returns what a tile may have been: what is stored, what the lines
+// yield, and, while those are few, all mixtures of the two and of what the
+// stored tiles below yield. For a line may have been changed below one hash and
+// the tile damaged at another.
+func (j *judgement) candidates(t tlog.Tile, computed []byte) (list []tile) {
+	stored, err := j.v.stored(t)
+	if err == nil {
+		list = append(list, tile{t, stored})
+	}
+	if computed == nil || slices.Equal(computed, stored) {
+		return list
+	}
+	list = append(list, tile{t, computed})
+	options := make([][]tlog.Hash, t.W)
+	guesses := 1
+	for i := range options {
+		options[i] = []tlog.Hash{tile{t, computed}.hash(i)}
+		if err == nil {
+			options[i] = append(options[i], tile{t, stored}.hash(i))
+		}
+		below := tlog.Tile{H: tileHeight, L: t.L - 1, N: t.N<<tileHeight + int64(i), W: tileWidth}
+		if _, differs := j.computed[below]; differs {
+			if data, err := j.v.stored(below); err == nil {
+				options[i] = append(options[i], tileRoot(below, data))
+			}
+		}
+		slices.SortFunc(options[i], func(a, b tlog.Hash) int { return slices.Compare(a[:], b[:]) })
+		options[i] = slices.Compact(options[i])
+		if guesses *= len(options[i]); guesses > maxGuesses {
+			return list
+		}
+	}
+	for guess := range guesses {
+		data := make([]byte, 0, len(computed))
+		for _, o := range options {
+			data = append(data, o[guess%len(o)][:]...)
+			guess /= len(o)
+		}
+		list = append(list, tile{t, data})
+	}
+	return list
 }
 
 // trusted returns the hashes of a tile if they lead to the signed root.
@@ -268,11 +304,10 @@ func (j *judgement) findTrusted(t tlog.Tile) tile {
 		return tile{}
 	}
 	want := parent.hash(int(t.N % tileWidth))
-	if data, err := j.v.stored(t); err == nil && tileRoot(t, data) == want {
-		return tile{t, data}
-	}
-	if m, ok := j.computed[t]; ok && tileRoot(t, m.data) == want {
-		return m.tile
+	for _, c := range j.candidates(t, j.computed[t].data) {
+		if tileRoot(t, c.data) == want {
+			return c
+		}
 	}
 	return tile{}
 }

@@ -170,8 +170,9 @@ func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, 
 		// any line is cut, and found malformed.
 		for {
 			n := len(b.data)
-			b.data = slices.Grow(b.data, blockBytes)
-			m, err := io.ReadFull(f, b.data[n:n+blockBytes])
+			want := int(min(blockBytes, max(s.size-offset-int64(n), 0)+1)) // one more tells the end
+			b.data = slices.Grow(b.data, want)
+			m, err := io.ReadFull(f, b.data[n:n+want])
 			b.data = b.data[:n+m]
 			if eof = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !eof {
 				return err

@@ -23,6 +23,8 @@ func TestEndpoints(t *testing.T) {
 		{"us-west-2", "http://127.0.0.1:4566", false, "http://127.0.0.1:4566", "aws", "127.0.0.1:4566"},
 		{"us-west-2", "http://127.0.0.1:4566/", true, "http://127.0.0.1:4566", "aws", "127.0.0.1:4566"},
 		{"us-west-2", "https://vpce-1.outposts.{region}.vpce.amazonaws.com:443", false, "https://vpce-1.outposts.us-west-2.vpce.amazonaws.com", "aws", "vpce-1.outposts.us-west-2.vpce.amazonaws.com:443"},
+		{"us-west-2", "https://sim.example:", false, "https://sim.example", "aws", "sim.example:443"},
+		{"us-west-2", "http://sim.example:443", false, "http://sim.example:443", "aws", "sim.example:443"},
 		{"us-west-2", "http://sim.example:80", false, "http://sim.example", "aws", "sim.example:80"},
 		{"us-west-2", "https://[2001:db8::1]", false, "https://[2001:db8::1]", "aws", "[2001:db8::1]:443"},
 		{"us-west-2", "https://[2001:db8::1]:8443", false, "https://[2001:db8::1]:8443", "aws", "[2001:db8::1]:8443"},

@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit"
@@ -142,6 +143,44 @@ func TestIdleConnectionsThatWereClosed(t *testing.T) {
 	}
 	if n := raw.connections(); n < 20 {
 		t.Errorf("%d connections for 20 calls", n)
+	}
+}
+
+// When one connection of the pool turns out to be dead, the retry does not try the
+// next one that is likely to be.
+func TestRetryTakesANewConnection(t *testing.T) {
+	const pool = 3
+	var group sync.WaitGroup
+	arrived, release := make(chan struct{}, pool), make(chan struct{})
+	raw := listen(t, func(c *rawConn) {
+		if !c.request() {
+			return
+		}
+		if c.number < pool {
+			arrived <- struct{}{}
+			<-release
+			c.send(okAnswer)
+			c.request() // and no answer: an AWS that forgot the connection
+			return
+		}
+		c.send(okAnswer)
+	})
+	client := raw.client(t, nil)
+	for range pool {
+		group.Go(func() {
+			if _, err := client.Do(t.Context(), getConnection()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range pool {
+		<-arrived
+	}
+	close(release)
+	group.Wait()
+	answer, err := client.Do(t.Context(), getConnection())
+	if err != nil || len(answer.Attempts) != 2 {
+		t.Errorf("%d attempts, %v", len(answer.Attempts), err)
 	}
 }
 

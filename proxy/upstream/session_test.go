@@ -319,8 +319,8 @@ func TestCallerIsLearntInTheBackground(t *testing.T) {
 		var asked int
 		broken := errors.New("down")
 		c := &caller{work: work, log: slog.New(slog.DiscardHandler), ask: func(context.Context, *snapshot) (string, string, error) {
-			time.Sleep(time.Second)
 			asked++
+			time.Sleep(time.Second)
 			if broken != nil {
 				return "", "", broken
 			}

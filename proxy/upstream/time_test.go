@@ -111,12 +111,16 @@ func TestNoRetryWithoutTime(t *testing.T) {
 		tries := 0
 		client := inMemory(t, nil, func(*http.Request) (*http.Response, error) {
 			tries++
-			time.Sleep(DefaultTimeout - time.Millisecond)
+			time.Sleep(DefaultTimeout - shortestPause)
 			return respond(503, nil, ""), nil
 		})
+		begun := time.Now()
 		answer, err := client.Do(t.Context(), get)
 		if err != nil || answer.Status != 503 || tries != 1 {
 			t.Errorf("%d tries: %d, %v", tries, answer.Status, err)
+		}
+		if took := time.Since(begun); took != DefaultTimeout-shortestPause {
+			t.Errorf("took %v: the answer was held back", took)
 		}
 	})
 }
