@@ -94,7 +94,7 @@ func Columns() []string {
 
 type csvEncoder struct{}
 
-func (csvEncoder) appendRecord(dst []byte, r *Record) ([]byte, error) {
+func (csvEncoder) appendRecord(dst []byte, r Record) ([]byte, error) {
 	for i := range columns {
 		if i > 0 {
 			dst = append(dst, ',')

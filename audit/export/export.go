@@ -42,7 +42,7 @@ type Options struct {
 
 // encoder makes a record's bytes, its line end included.
 type encoder interface {
-	appendRecord(dst []byte, r *Record) ([]byte, error)
+	appendRecord(dst []byte, r Record) ([]byte, error)
 }
 
 // Write writes the records until there are no more. It ends early with the error
@@ -79,7 +79,7 @@ func Write(ctx context.Context, w io.Writer, records iter.Seq2[Record, error], o
 		if err != nil {
 			return err
 		}
-		if buf, err = enc.appendRecord(buf[:0], &r); err != nil {
+		if buf, err = enc.appendRecord(buf[:0], r); err != nil {
 			return err
 		}
 		if _, err := out.Write(buf); err != nil {
@@ -97,6 +97,6 @@ func Write(ctx context.Context, w io.Writer, records iter.Seq2[Record, error], o
 
 type jsonlEncoder struct{}
 
-func (jsonlEncoder) appendRecord(dst []byte, r *Record) ([]byte, error) {
+func (jsonlEncoder) appendRecord(dst []byte, r Record) ([]byte, error) {
 	return append(append(dst, r.Line...), '\n'), nil
 }

@@ -19,7 +19,7 @@ type ocsfEncoder struct {
 	proof   func(index uint64) (*Proof, error)
 }
 
-func (x *ocsfEncoder) appendRecord(dst []byte, r *Record) ([]byte, error) {
+func (x *ocsfEncoder) appendRecord(dst []byte, r Record) ([]byte, error) {
 	var proof *Proof
 	if x.proof != nil {
 		var err error
@@ -42,7 +42,7 @@ func (x *ocsfEncoder) appendRecord(dst []byte, r *Record) ([]byte, error) {
 	o.resources(e)
 	o.control(e)
 	if proof != nil {
-		o.attestation(r, proof)
+		o.attestation(r.Event, r.Line, proof)
 	}
 	o.unmapped(e, proof)
 	return append(o.b, '}', '\n'), nil

@@ -39,7 +39,7 @@ func leafHash(line []byte) [sha256.Size]byte {
 	return sum
 }
 
-func (o *object) attestation(r *Record, p *Proof) {
+func (o *object) attestation(e *audit.Event, line []byte, p *Proof) {
 	list := o.open("attestation_list", '[')
 	mark := o.open("", '{')
 	if p.UID != "" {
@@ -47,14 +47,14 @@ func (o *object) attestation(r *Record, p *Proof) {
 	} else {
 		o.key("uid")
 		o.b = append(o.b, '"')
-		o.b = appendQuoted(o.b, r.Event.Origin)
+		o.b = appendQuoted(o.b, e.Origin)
 		o.b = append(o.b, '/')
-		o.index(r.Event)
+		o.b = appendUint(o.b, e.Index)
 		o.b = append(o.b, '"')
 	}
 	o.text("authority_uid", p.Authority)
-	o.text("chain_uid", r.Event.Origin)
-	o.fingerprint("fingerprint", leafHash(r.Line))
+	o.text("chain_uid", e.Origin)
+	o.fingerprint("fingerprint", leafHash(line))
 	if p.Previous != nil && p.Previous.UID != "" {
 		previous := o.open("prev_event", '{')
 		o.text("uid", p.Previous.UID)
@@ -84,5 +84,3 @@ func (o *object) fingerprint(name string, sum [sha256.Size]byte) {
 	o.b = append(o.b, '"')
 	o.close(mark)
 }
-
-func (o *object) index(e *audit.Event) { o.b = appendUint(o.b, e.Index) }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -19,7 +20,7 @@ const schemaFile = "testdata/ocsf-1.8.0.json"
 // keptObjects are the objects that the reduced schema has. An event that uses
 // another fails its validation.
 var keptObjects = []string{
-	"account", "actor", "api", "cloud", "fingerprint", "http_request", "http_response", "metadata", "network_endpoint",
+	"account", "actor", "api", "cloud", "http_request", "http_response", "metadata", "network_endpoint",
 	"product", "request", "resource_details", "response", "service", "url", "user",
 }
 
@@ -73,7 +74,7 @@ type (
 		UID         int                        `json:"uid"`
 		Extends     string                     `json:"extends"`
 		Name        string                     `json:"name"`
-		Meta        string                     `json:"meta"`
+		Caption     string                     `json:"caption"`
 		Attributes  map[string]json.RawMessage `json:"attributes"`
 		Constraints struct {
 			AtLeastOne []string `json:"at_least_one"`
@@ -96,7 +97,10 @@ func TestReduceSchema(t *testing.T) {
 	var v struct{ Version string }
 	r.read("version.json", &v)
 	var categories struct {
-		Attributes map[string]struct{ UID int }
+		Attributes map[string]struct {
+			UID     int
+			Caption string
+		}
 	}
 	r.read("categories.json", &categories)
 
@@ -111,6 +115,18 @@ func TestReduceSchema(t *testing.T) {
 		}
 		return "events/" + parent + ".json"
 	})
+	// The schema's compiler makes these enumerations of what the class is.
+	s.Class.enumerate("category_uid", s.Class.Category, categories.Attributes["application"].Caption)
+	s.Class.enumerate("class_uid", s.Class.UID, class.Caption)
+	types := map[string]string{}
+	for id, activity := range s.Class.Attributes["activity_id"].Enum {
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		types[strconv.Itoa(s.Class.UID*100+n)] = class.Caption + ": " + activity
+	}
+	s.Class.Attributes["type_uid"].Enum = types
 	for _, name := range keptObjects {
 		n := r.node("objects/"+name+".json", func(parent string) string { return "objects/" + parent + ".json" })
 		s.Objects[name] = &n
@@ -209,6 +225,10 @@ func (r *reducer) add(n *schemaNode, name string, raw json.RawMessage, profile s
 	case err == nil:
 		a.Profile = named
 	}
+}
+
+func (o *schemaObject) enumerate(name string, id int, caption string) {
+	o.Attributes[name].Enum = map[string]string{strconv.Itoa(id): caption}
 }
 
 func (a *attribute) merge(p *publishedAttribute) {

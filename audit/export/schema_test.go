@@ -133,9 +133,10 @@ func (v *validator) node(path string, value map[string]any, n *schemaNode) {
 		}
 		if a.Sibling != "" && a.Enum != nil {
 			caption := a.Enum[fmt.Sprint(member)]
-			if sibling, ok := value[a.Sibling]; ok && fmt.Sprint(member) != "99" && sibling != caption {
+			free := strings.HasSuffix(fmt.Sprint(member), "99") // Other: the source says what
+			if sibling, ok := value[a.Sibling]; ok && !free && sibling != caption {
 				v.fail(path+a.Sibling, "is %q, not the caption %q", sibling, caption)
-			} else if !ok && fmt.Sprint(member) == "99" && n != v.schema.Objects["fingerprint"] {
+			} else if !ok && free {
 				v.fail(path+a.Sibling, "has to say what the other is")
 			}
 		}

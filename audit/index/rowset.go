@@ -62,6 +62,22 @@ func (s *rowSet) remove(r uint16) {
 	}
 }
 
+// all yields the rows.
+func (s *rowSet) all(yield func(uint16) bool) {
+	for i, w := range s.words {
+		for ; w != 0; w &= w - 1 {
+			if !yield(uint16(64*i + bits.TrailingZeros64(w))) {
+				return
+			}
+		}
+	}
+	for _, r := range s.list {
+		if !yield(r) {
+			return
+		}
+	}
+}
+
 func (s *rowSet) appendTo(dst []byte) []byte {
 	for _, w := range s.words {
 		dst = binary.LittleEndian.AppendUint64(dst, w)

@@ -48,9 +48,9 @@ type history struct {
 	fs   *memFS
 	rand *rand.Rand
 
-	mu     sync.Mutex
-	clock  int // orders submissions and acknowledgements
-	acks   []ack
+	mu    sync.Mutex
+	clock int // orders submissions and acknowledgements
+	acks  []ack
 }
 
 type ack struct {

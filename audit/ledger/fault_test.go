@@ -21,7 +21,9 @@ type history struct {
 	key   string
 }
 
-func newHistory(lines [][]byte) *history { return &history{lines: lines, roots: map[uint64]tlog.Hash{}} }
+func newHistory(lines [][]byte) *history {
+	return &history{lines: lines, roots: map[uint64]tlog.Hash{}}
+}
 
 // again returns the same history for another ledger, with another key.
 func (h *history) again() *history { return &history{lines: h.lines, roots: h.roots} }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -236,6 +237,73 @@ func TestReadersBesideWriter(t *testing.T) {
 			if r := get(t, h, "GET", "/"+ledger.TilePath(tile)); r.StatusCode != 200 {
 				t.Fatalf("%s of a checkpoint of %d entries: %d", ledger.TilePath(tile), c.Size, r.StatusCode)
 			}
+		}
+	}
+}
+
+// httpTiles reads tiles as any client of a tiled log does.
+type httpTiles struct {
+	t testing.TB
+	h http.Handler
+}
+
+func (httpTiles) Height() int                     { return 8 }
+func (httpTiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (c httpTiles) ReadTiles(tiles []tlog.Tile) (data [][]byte, err error) {
+	for _, tile := range tiles {
+		r := get(c.t, c.h, "GET", "/"+ledger.TilePath(tile))
+		if r.StatusCode != 200 {
+			return nil, fmt.Errorf("%s: %d", ledger.TilePath(tile), r.StatusCode)
+		}
+		data = append(data, body(c.t, r))
+	}
+	return data, nil
+}
+
+// A client that knows nothing but the format proves consistency and inclusion
+// for itself.
+func TestClient(t *testing.T) {
+	all := lines(1500, "")
+	src := newMemSource(all[:700])
+	l := open(t, ledger.Config{FS: newMemFS(), Source: src})
+	defer l.Close(background())
+	mustStep(t, l)
+	old, _ := l.Checkpoint()
+	src.grow(all[700:]...)
+	mustStep(t, l)
+	note := body(t, get(t, l.Handler(), "GET", "/checkpoint"))
+	c, err := ledger.OpenCheckpoint(note, l.VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(c.Size)
+	hashes := tlog.TileHashReader(tlog.Tree{N: size, Hash: c.Root}, httpTiles{t, l.Handler()})
+	consistency, err := tlog.ProveTree(size, int64(old.Size), hashes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tlog.CheckTree(consistency, size, c.Root, int64(old.Size), old.Root); err != nil {
+		t.Error(err)
+	}
+	for i := int64(0); i < size; i += 97 {
+		inclusion, err := tlog.ProveRecord(size, i, hashes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tlog.CheckRecord(inclusion, size, c.Root, i, tlog.RecordHash(all[i])); err != nil {
+			t.Error(err)
+		}
+		text, err := l.Prove(t.Context(), uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ledger.ParseProof(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(inclusion, p.Hashes); diff != "" {
+			t.Errorf("proof of entry %d (-client +ledger):\n%s", i, diff)
 		}
 	}
 }

@@ -129,8 +129,10 @@ type dirSource struct {
 	memSource
 }
 
-func (s *dirSource) Size() uint64                                  { return s.size }
-func (s *dirSource) Read(from uint64) iter.Seq2[journal.Line, error] { return journal.ReadDir(s.dir, from) }
+func (s *dirSource) Size() uint64 { return s.size }
+func (s *dirSource) Read(from uint64) iter.Seq2[journal.Line, error] {
+	return journal.ReadDir(s.dir, from)
+}
 
 func segmentName(first int) string { return fmt.Sprintf("segment-%020d.jsonl", first) }
 

@@ -47,7 +47,9 @@ type node struct {
 	durable map[string]*node
 }
 
-func newDir() *node { return &node{dir: true, entries: map[string]*node{}, durable: map[string]*node{}} }
+func newDir() *node {
+	return &node{dir: true, entries: map[string]*node{}, durable: map[string]*node{}}
+}
 
 func newMemFS() *memFS { return &memFS{top: newDir(), locks: map[string]bool{}} }
 

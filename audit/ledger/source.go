@@ -23,6 +23,31 @@ type Source interface {
 
 var _ Source = (*journal.Journal)(nil)
 
+// JournalSource makes a [Source] of a journal that can still be read when that
+// is closed. The ledger needs it: the journal's last line has to be signed, and
+// is written by closing it. Dir is the journal's directory.
+func JournalSource(j *journal.Journal, dir string) Source { return journalSource{j, dir} }
+
+type journalSource struct {
+	*journal.Journal
+	dir string
+}
+
+func (s journalSource) Read(from uint64) iter.Seq2[journal.Line, error] {
+	return func(yield func(journal.Line, error) bool) {
+		// What is behind the size may be written, but is not durable.
+		size := s.Size()
+		if from >= size {
+			return
+		}
+		for line, err := range journal.ReadDir(s.dir, from) {
+			if err == nil && line.Index >= size || !yield(line, err) {
+				return
+			}
+		}
+	}
+}
+
 func isMissing(err error) bool {
 	_, ok := errors.AsType[*journal.MissingError](err)
 	return ok

@@ -180,6 +180,11 @@ keys:   # see the runbook
 			f("keys:\n- principal: p\n  secret: %[2]s\n  id: %[1]s\n  disabled: true\n"), disable(idA)},
 		{"Windows line ends", f("keys:\r\n  - id: %[1]s\r\n    secret: %[2]s\r\n    principal: p\r\n"),
 			f("keys:\r\n  - id: %[1]s\r\n    disabled: true\r\n    secret: %[2]s\r\n    principal: p\r\n"), disable(idA)},
+		{"comments with Windows line ends", strings.ReplaceAll(f(layout, "    disabled: true # yet\n", ""), "\n", "\r\n"),
+			strings.ReplaceAll(f(layout, "    disabled: false # yet\n", ""), "\n", "\r\n"), enable(idA)},
+		{"delete between comments with Windows line ends",
+			strings.ReplaceAll(f("# top\nkeys: # all of them\n  # one\n  - id: %[1]s # mine\n    secret: %[2]s\n    principal: p\n# end\n"), "\n", "\r\n"),
+			"# top\r\nkeys: [] # all of them\r\n  # one\r\n# end\r\n", remove(idA)},
 		{"on one line", f("keys:\n  - {id: %[1]s, secret: %[2]s, principal: p} # é\n"),
 			f("keys:\n  - {disabled: true, id: %[1]s, secret: %[2]s, principal: p} # é\n"), disable(idA)},
 		{"delete on one line", f("keys:\n  - {id: %[1]s, secret: %[2]s, principal: p}\n  - {id: %[3]s, secret: %[4]s, principal: p}\n"),
@@ -240,6 +245,7 @@ func TestEditsRefuse(t *testing.T) {
 		{"a file with a fault", keysText(entry(idA, "p", "colour: red")), func(f keyring.File) error { return f.Delete(t.Context(), idA) }, `unknown key "colour"`},
 		{"delete within a line", "keys: [" + one + "]\n", func(f keyring.File) error { return f.Delete(t.Context(), idA) }, "by hand"},
 		{"add within a line", "keys: [" + one + "]\n", func(f keyring.File) error { _, _, err := f.New(t.Context(), anyGrant); return err }, "by hand"},
+		{"add where a comment would be lost", "keys: [ # none\n  ]\n", func(f keyring.File) error { _, _, err := f.New(t.Context(), anyGrant); return err }, "by hand"},
 		{"add behind the end of the document", keysText(entry(idA, "p")) + "...\n", func(f keyring.File) error { _, _, err := f.New(t.Context(), anyGrant); return err }, "by hand"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

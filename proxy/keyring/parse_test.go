@@ -104,6 +104,8 @@ func TestParseFaults(t *testing.T) {
 		{"connections that are none", keysText(entry(idA, "p", `allow: [{operations: ["*"], connections: []}]`)), "keys.yaml:5:46: keys[0].allow[0].connections: is an empty list"},
 		{"an anchor", keysText(entry(idA, "&p p")), "keys.yaml:4:16: keys[0].principal: anchors, aliases and tags are not used"},
 		{"a tag", keysText(entry(idA, "!!str p")), "keys.yaml:4:16: keys[0].principal: anchors, aliases and tags are not used"},
+		{"behind comments with line ends of Windows", "# a\r\n\r\n# b\r\nkeys: # c\r\n  # d\r\n  - 1\r\n", "keys.yaml:6:5: keys[0]: is int; it needs a mapping"},
+		{"nested without end", strings.Repeat("[", 1<<20), "keys.yaml:1:33: is nested deeper than 32 levels"},
 		{"a block of text", keysText(entry(idA, "|\n      p")), "keys.yaml:4:16: keys[0].principal: is scalar; it needs text"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"mode to write for the group", func(t *testing.T, path string) { writeMode(t, path, sound, 0o620) }, "chmod 600 "},
 		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is not a regular file"},
 		{"pipe", func(t *testing.T, path string) { syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
-		{"too large", func(t *testing.T, path string) { writeMode(t, path, "keys: []\n#"+strings.Repeat("x", 8<<20), 0o600) }, "is larger than"},
+		{"too large", func(t *testing.T, path string) { writeMode(t, path, "keys: []\n#"+strings.Repeat("x", 1<<20), 0o600) }, "is larger than"},
 		{"with a fault", func(t *testing.T, path string) { writeMode(t, path, "kyes: []\n", 0o600) }, `keys.yaml:1:1: unknown key "kyes"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,0 +1,73 @@
+package console
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// guard stands in front of every route.
+func (c *Console) guard(next http.Handler) http.Handler {
+	sameOrigin := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		if isProbe(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// Reading leaves a record, so that a foreign page's GET is no safe request.
+		unsafe := *r
+		unsafe.Method = http.MethodPost
+		if err := sameOrigin.Check(&unsafe); err != nil {
+			c.fail(w, r, &failure{status: http.StatusForbidden, detail: "The request comes from another site's page."})
+			return
+		}
+		if c.cfg.Tokens == nil {
+			if detail := foreign(r); detail != "" {
+				c.fail(w, r, &failure{status: http.StatusForbidden, detail: detail})
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isProbe tells the requests that anybody may make.
+func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// foreign says why a request is not this machine's own, or nothing. A page whose
+// name was made to resolve to 127.0.0.1 gives itself away by its Host, and a proxy
+// on this machine, which speaks for others, by what it adds.
+func foreign(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	switch {
+	case err != nil || !peer.Addr().Unmap().IsLoopback():
+		return "Without a tokens file, requests are taken from this machine alone."
+	case !isLocalHost(r.Host):
+		return "Without a tokens file, the Host of a request is localhost or a loopback address."
+	case r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "":
+		return "Without a tokens file, forwarded requests are not taken."
+	}
+	return ""
+}
+
+// isLocalHost tells a Host that names this machine to itself.
+func isLocalHost(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		name = host[1 : len(host)-1]
+	}
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback()
+}

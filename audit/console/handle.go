@@ -1,0 +1,38 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+)
+
+// handle renders the error of a handler that has not begun to answer.
+func (c *Console) handle(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			c.fail(w, r, err)
+		}
+	})
+}
+
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		f = &failure{status: http.StatusInternalServerError, detail: "This is gatepost's fault; its own log tells more.", cause: err}
+		if errors.Is(err, context.DeadlineExceeded) {
+			f = unavailable("This took too long; ask for less, or later.", err)
+		}
+	}
+	if f.cause != nil && r.Context().Err() == nil {
+		c.log.WarnContext(r.Context(), "admin request failed", slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
+			slog.Int("status", f.status), slog.Any("err", f.cause))
+	}
+	f.write(w)
+}
+
+// reply answers with a body that is complete.
+func reply(w http.ResponseWriter, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	_, _ = w.Write(body) // whoever left needs no answer
+}

@@ -1,0 +1,120 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// cachedNames bounds the writer's memory of values. It is emptied when it is
+// full: what is in use comes back soon.
+const cachedNames = 1 << 17
+
+type nameKey struct {
+	field field
+	text  string
+}
+
+// namer numbers values, as the writer meets them.
+type namer struct {
+	cache    map[nameKey]int64
+	byID     map[int64]string // of states only
+	next     int64
+	find     *sql.Stmt
+	insert   *sql.Stmt
+	addWords *sql.Stmt
+	findText *sql.Stmt
+}
+
+func newNamer(ctx context.Context, c *sql.Conn) (n *namer, err error) {
+	n = &namer{}
+	for _, p := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&n.find, `SELECT id FROM names WHERE field = ? AND text = ?`},
+		{&n.findText, `SELECT text FROM names WHERE id = ?`},
+		{&n.insert, `INSERT INTO names (id, field, text) VALUES (?, ?, ?)`},
+		{&n.addWords, `INSERT INTO words (rowid, text) VALUES (?, ?)`},
+	} {
+		if *p.to, err = c.PrepareContext(ctx, p.sql); err != nil {
+			return nil, err
+		}
+	}
+	return n, n.load(ctx, c)
+}
+
+// load forgets what is not in the database.
+func (n *namer) load(ctx context.Context, c *sql.Conn) error {
+	n.cache = map[nameKey]int64{}
+	n.byID = map[int64]string{}
+	err := c.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM names`).Scan(&n.next)
+	return err
+}
+
+// id returns the number of a value, and gives it one if it has none.
+func (n *namer) id(ctx context.Context, f field, text string) (int64, error) {
+	if id, ok := n.cache[nameKey{f, text}]; ok {
+		return id, nil
+	}
+	var id int64
+	err := n.find.QueryRowContext(ctx, int64(f), []byte(text)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		id, err = n.add(ctx, f, text)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(n.cache) >= cachedNames {
+		clear(n.cache)
+	}
+	// A clone, because text is part of a whole line.
+	n.cache[nameKey{f, strings.Clone(text)}] = id
+	return id, nil
+}
+
+func (n *namer) add(ctx context.Context, f field, text string) (int64, error) {
+	id := n.next
+	if _, err := n.insert.ExecContext(ctx, id, int64(f), []byte(text)); err != nil {
+		return 0, err
+	}
+	if f.isText() {
+		if _, err := n.addWords.ExecContext(ctx, id, indexedText(text)); err != nil {
+			return 0, err
+		}
+	}
+	n.next++
+	return id, nil
+}
+
+// text returns the value of a number.
+func (n *namer) text(ctx context.Context, id int64) (string, error) {
+	if s, ok := n.byID[id]; ok {
+		return s, nil
+	}
+	var b []byte
+	if err := n.findText.QueryRowContext(ctx, id).Scan(&b); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return "", damagedf("no name %d", id)
+		}
+		return "", err
+	}
+	n.byID[id] = string(b)
+	return string(b), nil
+}
+
+// callerText is the value that stands for a principal and one of its keys.
+func callerText(principal, key string) string {
+	return strconv.Itoa(len(principal)) + ":" + principal + key
+}
+
+func parseCallerText(text string) (principal, key string, err error) {
+	digits, rest, ok := strings.Cut(text, ":")
+	n, bad := strconv.Atoi(digits)
+	if !ok || bad != nil || n < 0 || n > len(rest) {
+		return "", "", damagedf("malformed caller")
+	}
+	return rest[:n], rest[n:], nil
+}

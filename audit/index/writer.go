@@ -1,0 +1,410 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
+)
+
+// writer takes entries into the database. One goroutine owns it.
+//
+// What a chunk's entries have in common is gathered in memory and written when a
+// transaction ends, which is when the chunk is full, or the journal has no more.
+type writer struct {
+	db   *sql.DB
+	conn *sql.Conn
+	dir  string
+
+	names    *namer
+	sets     *pendingSets
+	places   *places
+	verdicts *verdicts
+	tallies  *tallies
+	setMeta  *inserter
+	getMeta  *sql.Stmt
+
+	begun   bool
+	from    uint64 // the first entry of the transaction
+	cursor  uint64 // the next entry to come
+	last    []byte // the line before it
+	stored  []byte // SHA-256 of the line before the stored cursor
+	entries int    // of the transaction
+}
+
+// openWriter opens the file at path, which holds the tables.
+func openWriter(ctx context.Context, dir, path string) (w *writer, err error) {
+	w = &writer{dir: dir}
+	if w.db, w.conn, err = openWriting(ctx, path); err != nil {
+		return nil, err
+	}
+	if err := w.prepare(ctx); err != nil {
+		return nil, errors.Join(err, w.close(ctx))
+	}
+	return w, nil
+}
+
+func (w *writer) prepare(ctx context.Context) (err error) {
+	if w.names, err = newNamer(ctx, w.conn); err != nil {
+		return err
+	}
+	if w.sets, err = newPendingSets(ctx, w.conn); err != nil {
+		return err
+	}
+	if w.places, err = newPlaces(ctx, w.conn); err != nil {
+		return err
+	}
+	if w.verdicts, err = newVerdicts(ctx, w.conn); err != nil {
+		return err
+	}
+	if w.tallies, err = newTallies(ctx, w.conn); err != nil {
+		return err
+	}
+	if w.setMeta, err = newInserter(ctx, w.conn, `INSERT OR REPLACE INTO meta (key, value)`, 2, ""); err != nil {
+		return err
+	}
+	if w.getMeta, err = w.conn.PrepareContext(ctx, `SELECT value FROM meta WHERE key = ?`); err != nil {
+		return err
+	}
+	return w.load(ctx)
+}
+
+// load goes back to what the database holds.
+func (w *writer) load(ctx context.Context) error {
+	var cursor, waiting int64
+	offset := int64(-1)
+	w.stored = nil
+	for _, m := range []struct {
+		key string
+		to  any
+	}{{metaCursor, &cursor}, {metaWaiting, &waiting}, {metaOffset, &offset}, {metaLast, &w.stored}} {
+		if err := w.getMeta.QueryRowContext(ctx, m.key).Scan(m.to); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	if cursor < 0 || cursor > 0 && len(w.stored) != sha256.Size {
+		return damagedf("cursor %d", cursor)
+	}
+	w.cursor, w.entries = uint64(cursor), 0
+	w.setMeta.reset()
+	w.tallies.reset()
+	w.verdicts.reset(waiting)
+	w.sets.reset(w.cursor)
+	return errors.Join(w.names.load(ctx, w.conn), w.places.reset(ctx, w.cursor, offset))
+}
+
+func (w *writer) close(ctx context.Context) error {
+	var err error
+	if w.begun {
+		_, err = w.conn.ExecContext(ctx, "ROLLBACK")
+	}
+	return errors.Join(err, w.conn.Close(), w.db.Close())
+}
+
+// begin starts a transaction unless there is one.
+func (w *writer) begin(ctx context.Context) error {
+	if w.begun {
+		return nil
+	}
+	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	w.begun, w.from = true, w.cursor
+	w.places.segments = listSegments(w.dir)
+	return nil
+}
+
+// commit ends the transaction; nothing of it is in the database before.
+func (w *writer) commit(ctx context.Context) error {
+	if !w.begun {
+		return nil
+	}
+	w.places.relist(listSegments(w.dir), w.from, w.cursor)
+	sum := sha256.Sum256(w.last)
+	for _, step := range []func(context.Context) error{
+		w.sets.flush,
+		func(ctx context.Context) error { return w.places.flush(ctx, w.cursor) },
+		w.verdicts.flush,
+		w.tallies.flush,
+		func(ctx context.Context) error {
+			return errors.Join(
+				w.setMeta.add(ctx, metaCursor, int64(w.cursor)),
+				w.setMeta.add(ctx, metaLast, sum[:]),
+				w.setMeta.add(ctx, metaOffset, w.places.next),
+				w.setMeta.add(ctx, metaWaiting, w.verdicts.waiting),
+				w.setMeta.flush(ctx))
+		},
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	w.begun, w.entries, w.stored = false, 0, sum[:]
+	tail := chunkOf(w.cursor)
+	w.sets.advance(tail)
+	if tail != w.places.chunk {
+		return w.places.enter(ctx, tail)
+	}
+	return nil
+}
+
+// rollback undoes the transaction, in memory too.
+func (w *writer) rollback(ctx context.Context) error {
+	if w.begun {
+		w.begun = false
+		if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil && isDamaged(err) {
+			return err
+		}
+	}
+	return w.load(ctx)
+}
+
+// full reports whether the transaction has to be committed before the entry is
+// added.
+func (w *writer) full(index uint64) bool { return w.begun && chunkOf(index) != w.places.chunk }
+
+// add takes in an entry. If it is not the next, those before it are gone.
+func (w *writer) add(ctx context.Context, line journal.Line) error {
+	if line.Index < w.cursor || chunkOf(line.Index) > maxChunk {
+		return fmt.Errorf("entry %d comes after entry %d", line.Index, w.cursor)
+	}
+	if line.Index > w.cursor {
+		w.places.next = -1
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	if chunk := chunkOf(line.Index); chunk != w.places.chunk {
+		w.sets.advance(chunk)
+		if err := w.places.enter(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	w.cursor = line.Index + 1
+	w.entries++
+	w.last = append(w.last[:0], line.Bytes...)
+
+	e, err := audit.ParseLine(line.Bytes)
+	if err != nil {
+		// It has no place and no values: queries pass it by, and verify names it.
+		if w.places.next >= 0 {
+			w.places.next += int64(len(line.Bytes)) + 1
+		}
+		return nil
+	}
+	if err := w.places.add(ctx, line.Index, e.Time.UnixMicro(), len(line.Bytes)); err != nil {
+		return err
+	}
+	if err := w.addValues(ctx, line.Index, &e); err != nil {
+		return err
+	}
+	if err := w.addIDs(ctx, line.Index, &e); err != nil {
+		return err
+	}
+	switch e.Kind {
+	case audit.KindOutcome, audit.KindIntent:
+		return w.addCall(ctx, line.Index, &e)
+	case audit.KindVerdict:
+		return w.addVerdict(ctx, &e)
+	}
+	return nil
+}
+
+// post adds an entry to the rows of a value, and returns the value's number.
+func (w *writer) post(ctx context.Context, f field, text string, index uint64) (int64, error) {
+	name, err := w.names.id(ctx, f, text)
+	if err != nil {
+		return 0, err
+	}
+	return name, w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index))
+}
+
+func isListed(k audit.Kind) bool { return k != audit.KindIntent && k != audit.KindVerdict }
+
+func (w *writer) addValues(ctx context.Context, index uint64, e *audit.Event) error {
+	if isListed(e.Kind) {
+		if _, err := w.post(ctx, fieldListed, "", index); err != nil {
+			return err
+		}
+	}
+	for _, v := range [...]struct {
+		field field
+		text  string
+	}{
+		{fieldKind, string(e.Kind)},
+		{fieldPrincipal, e.Principal},
+		{fieldConnection, e.ConnectionID},
+		{fieldOperation, e.Operation},
+		{fieldRegion, e.Region},
+		{fieldDecision, string(e.Decision)},
+		{fieldCache, string(e.Cache)},
+		{fieldErrorClass, string(e.ErrorClass)},
+		{fieldUserAgent, e.UserAgent},
+		{fieldAccessKey, e.AccessKeyID},
+	} {
+		if v.text == "" {
+			continue
+		}
+		if _, err := w.post(ctx, v.field, v.text, index); err != nil {
+			return err
+		}
+	}
+	if e.State == "" || isCall(e.Kind) {
+		return nil
+	}
+	state, err := w.post(ctx, fieldState, e.State, index)
+	if err == nil && e.Kind == audit.KindFinding {
+		w.tallies.count(e.Time.UnixMicro(), state, 1)
+	}
+	return err
+}
+
+// isCall holds for the kinds whose state is what verdicts say.
+func isCall(k audit.Kind) bool { return k == audit.KindOutcome || k == audit.KindIntent }
+
+func (w *writer) addIDs(ctx context.Context, index uint64, e *audit.Event) error {
+	own := roleOther
+	switch e.Kind {
+	case audit.KindOutcome:
+		own = roleOutcome
+	case audit.KindIntent:
+		own = roleIntent
+	}
+	for role, id := range idsOf(e, own) {
+		if err := w.sets.add(ctx, setKey{idKey(id), idPlace(role, chunkOf(index))}, rowOf(index)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addCall counts a call, and takes in what verdicts have said before its line
+// came.
+func (w *writer) addCall(ctx context.Context, index uint64, e *audit.Event) error {
+	micros := e.Time.UnixMicro()
+	if e.Kind == audit.KindOutcome {
+		if err := w.tally(ctx, index, micros, e); err != nil {
+			return err
+		}
+	}
+	id := idKey(e.ID)
+	state, err := w.verdicts.known(ctx, id)
+	if err != nil || state == nil {
+		return err
+	}
+	for _, name := range state.states() {
+		if err := w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+			return err
+		}
+	}
+	if e.Kind != audit.KindOutcome {
+		return nil
+	}
+	w.tallies.count(micros, state.shown(), 1)
+	if state.waiting {
+		state.waiting = false
+		w.verdicts.waiting--
+		w.verdicts.changed(id, state)
+	}
+	return nil
+}
+
+func (w *writer) tally(ctx context.Context, index uint64, micros int64, e *audit.Event) error {
+	w.tallies.count(micros, allCalls, 1)
+	refused := e.Decision == audit.Deny
+	for _, v := range [...]struct {
+		field field
+		text  string
+		use   bool
+	}{
+		{fieldCache, string(e.Cache), false},
+		{fieldErrorClass, string(e.ErrorClass), false},
+		{fieldConnection, e.ConnectionID, true},
+		{fieldCaller, callerOf(e), true},
+	} {
+		if v.text == "" {
+			continue
+		}
+		name, err := w.names.id(ctx, v.field, v.text)
+		if err != nil {
+			return err
+		}
+		if v.use {
+			w.tallies.use(name, v.field, index, refused)
+		} else {
+			w.tallies.count(micros, name, 1)
+		}
+	}
+	return nil
+}
+
+func callerOf(e *audit.Event) string {
+	if e.Principal == "" && e.AccessKeyID == "" {
+		return ""
+	}
+	return callerText(e.Principal, e.AccessKeyID)
+}
+
+// addVerdict moves the lines of a call from the rows of one state to those of
+// another.
+func (w *writer) addVerdict(ctx context.Context, e *audit.Event) error {
+	if e.Of == "" {
+		return nil
+	}
+	id := idKey(e.Of)
+	name, err := w.names.id(ctx, fieldState, e.State)
+	if err != nil {
+		return err
+	}
+	outcomes, intents, err := w.sets.callRows(ctx, id)
+	if err != nil {
+		return err
+	}
+	state, err := w.verdicts.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if state == nil {
+		state = &callState{waiting: len(outcomes) == 0}
+		if state.waiting {
+			w.verdicts.waiting++
+		}
+	}
+	before, shown := state.states(), state.shown()
+	state.set(e.OfAttempt, name)
+	w.verdicts.changed(id, state)
+	after := state.states()
+	for _, index := range append(intents, outcomes...) {
+		for _, name := range without(before, after) {
+			if err := w.sets.remove(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+				return err
+			}
+		}
+		for _, name := range without(after, before) {
+			if err := w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+				return err
+			}
+		}
+	}
+	if state.shown() == shown {
+		return nil
+	}
+	for _, index := range outcomes {
+		at, err := w.places.find(ctx, index)
+		if err != nil {
+			return err
+		}
+		if shown != 0 {
+			w.tallies.count(at.micros, shown, -1)
+		}
+		w.tallies.count(at.micros, state.shown(), 1)
+	}
+	return nil
+}
