@@ -265,7 +265,7 @@ func TestProgress(t *testing.T) {
 // does not grow.
 func TestMemoryIsBounded(t *testing.T) {
 	events, slack := 1_000_000, uint64(4<<20)
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		events = 50_000
 	}
 	for _, format := range export.Formats() {

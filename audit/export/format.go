@@ -25,11 +25,3 @@ func Formats() []Format { return slices.Clone(formats[:]) }
 // unless somebody asks otherwise. The log as it is has everything; elsewhere an
 // intent would only count a call twice, since its outcome says all of it.
 func (f Format) Includes(k audit.Kind) bool { return f == JSONL || k != audit.KindIntent }
-
-// MediaType is the format's, for HTTP.
-func (f Format) MediaType() string {
-	if f == CSV {
-		return "text/csv; charset=utf-8; header=present"
-	}
-	return "application/x-ndjson"
-}

@@ -79,12 +79,15 @@ func (o *object) gatepost(e *audit.Event) {
 // host writes an address as ip and anything else, such as the service that
 // CloudTrail names in its place, as what name says.
 func (o *object) host(name, host string) {
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
-		o.key("ip")
-		o.b = append(o.b, '"')
-		o.b = ip.Unmap().AppendTo(o.b)
-		o.b = append(o.b, '"')
-		return
+	// Most hosts have names, and an error of ParseAddr's is an allocation.
+	if strings.Contains(host, ":") || host != "" && '0' <= host[len(host)-1] && host[len(host)-1] <= '9' {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
+			o.key("ip")
+			o.b = append(o.b, '"')
+			o.b = ip.Unmap().AppendTo(o.b)
+			o.b = append(o.b, '"')
+			return
+		}
 	}
 	o.text(name, host)
 }

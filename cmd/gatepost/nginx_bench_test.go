@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -72,7 +73,7 @@ func BenchmarkBesideNginx(b *testing.B) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	b.Cleanup(func() { cmd.Process.Signal(syscall.SIGTERM); cmd.Wait() }) // the master ends its workers
 	beside := strings.Replace(url, strings.TrimPrefix(gate.URL(), "http://"), address, 1)
 	signed := gate.Sign(b, "GET", "/connections/"+plainConnection)
 	waitForStatus(b, beside, signed, 200)
