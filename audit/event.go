@@ -44,7 +44,7 @@ type Event struct {
 	Index  uint64    `json:"index"` // position in the log, assigned by the journal
 	ID     string    `json:"id"`    // UUIDv7; an intent and its outcome share it
 	Kind   Kind      `json:"kind"`
-	Time   time.Time `json:"time"`
+	Time   time.Time `json:"time"`   // when the line was made; a call began DurationUS before its outcome
 	Origin string    `json:"origin"` // the log's name, as in its checkpoints
 
 	// Who called.

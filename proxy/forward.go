@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
@@ -39,7 +40,7 @@ func (h *Handler) send(ctx context.Context, c *call) (upstream.Answer, *Error) {
 	}
 	c.sentAs(id, h.Upstream.Endpoint(c.event.Region))
 	intent := c.event
-	intent.Kind, intent.Cache = audit.KindIntent, c.reply.cache.event()
+	intent.Kind, intent.Time, intent.Cache = audit.KindIntent, time.Now(), c.reply.cache.event()
 	commit, err := h.Journal.Append(ctx, &intent)
 	if err != nil {
 		c.late = errors.Is(err, journal.ErrTimeout) // it may become durable yet, and is then owed its outcome

@@ -165,7 +165,7 @@ func (h *Handler) conclude(w *http1.Response, c *call) {
 		h.Logger.Error("call not recorded", slog.String("event_id", e.ID), slog.Any("err", err))
 	}
 	c.reply.write(w, e.ID, index, recorded)
-	h.Observer.Request(e.Operation, e.Region, e.Cache, e.Decision, e.ErrorClass, time.Since(e.Time), e.ID)
+	h.Observer.Request(e.Operation, e.Region, e.Cache, e.Decision, e.ErrorClass, time.Since(c.request.Received), e.ID)
 }
 
 // record makes the outcome durable. A refusal of somebody who proved nothing may instead be counted in a summary, whose event id then
@@ -189,7 +189,8 @@ func (h *Handler) record(c *call) (index uint64, recorded bool, err error) {
 	if e.ResponseSHA256 == "" {
 		e.ResponseSHA256 = hexSHA256(c.reply.body)
 	}
-	e.DurationUS = time.Since(e.Time).Microseconds()
+	e.Time = time.Now()
+	e.DurationUS = e.Time.Sub(c.request.Received).Microseconds()
 
 	var commit journal.Commit
 	switch {

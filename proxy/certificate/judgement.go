@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func judge(c *contents) *judgement {
 	j := &judgement{contents: c}
 	j.pair, j.pairErr = parsePair(&c.cert, &c.key)
 	if c.clientCA.path != "" {
-		j.authorities, j.authoritiesErr = parseAuthorities(&c.clientCA)
+		j.authorities, j.authoritiesErr = parseCertificates(&c.clientCA)
 	}
 	return j
 }
@@ -39,9 +38,9 @@ func (j *judgement) pairFault(now time.Time) error {
 	}
 	switch leaf := j.pair.Leaf; {
 	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("the certificate in %s is not valid before %s", j.cert.path, leaf.NotBefore.Format(time.RFC3339))
+		return j.cert.fault("the certificate is not valid before " + leaf.NotBefore.Format(time.RFC3339))
 	case now.After(leaf.NotAfter):
-		return fmt.Errorf("the certificate in %s expired at %s", j.cert.path, leaf.NotAfter.Format(time.RFC3339))
+		return j.cert.fault("the certificate expired at " + leaf.NotAfter.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -57,5 +56,5 @@ func (j *judgement) authoritiesFault(now time.Time) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("none of the authorities in %s is valid now", j.clientCA.path)
+	return j.clientCA.fault("none of the authorities is valid now")
 }

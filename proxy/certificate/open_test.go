@@ -36,6 +36,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"no paths", func(_ *testing.T, f *certificate.Files) { *f = certificate.Files{} }, []string{"a certificate file and a key file are needed"}},
 		{"no key path", func(_ *testing.T, f *certificate.Files) { f.Key = "" }, []string{"a certificate file and a key file are needed"}},
+		{"no key path beside other faults", func(t *testing.T, f *certificate.Files) { f.Key = ""; os.Remove(f.Cert); overwrite(t, f.ClientCA, nil) },
+			[]string{"a certificate file and a key file are needed", "tls.crt: no such file", "callers.crt: holds no certificate"}},
 		{"no files", func(t *testing.T, f *certificate.Files) { os.Remove(f.Cert); os.Remove(f.Key); os.Remove(f.ClientCA) },
 			[]string{"tls.crt: no such file", "tls.key: no such file", "callers.crt: no such file"}},
 		{"a directory", func(_ *testing.T, f *certificate.Files) { f.Cert = filepath.Dir(f.Cert) }, []string{"is not a regular file"}},
@@ -44,35 +46,41 @@ func TestOpenRefuses(t *testing.T) {
 			if err := syscall.Mkfifo(f.Key, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"tls.key is not a regular file"}},
-		{"too large", set(clientCA, bytes.Repeat([]byte("#\n"), 3<<20)), []string{"callers.crt is larger than"}},
-		{"empty certificate", set(cert, nil), []string{"tls.crt holds no certificate"}},
-		{"empty key", set(key, nil), []string{"tls.key holds no private key"}},
-		{"empty authorities", set(clientCA, nil), []string{"callers.crt holds no certificate"}},
-		{"key of another certificate", set(key, other.keyPEM), []string{"tls.crt and key", "tls.key are no pair", "does not match"}},
+		}, []string{"tls.key: is not a regular file"}},
+		{"too large", set(clientCA, bytes.Repeat([]byte("#\n"), 3<<20)), []string{"callers.crt: is larger than"}},
+		{"a fault in each", func(t *testing.T, f *certificate.Files) {
+			os.Remove(f.Cert)
+			overwrite(t, f.Key, nil)
+			overwrite(t, f.ClientCA, nil)
+		},
+			[]string{"tls.crt: no such file", "tls.key: holds no private key", "callers.crt: holds no certificate"}},
+		{"empty certificate", set(cert, nil), []string{"tls.crt: holds no certificate"}},
+		{"empty key", set(key, nil), []string{"tls.key: holds no private key"}},
+		{"empty authorities", set(clientCA, nil), []string{"callers.crt: holds no certificate"}},
+		{"key of another certificate", set(key, other.keyPEM), []string{"tls.crt: the certificate and the key in ", "tls.key are no pair", "does not match"}},
 		{"certificate and key exchanged", func(t *testing.T, f *certificate.Files) { f.Cert, f.Key = f.Key, f.Cert },
-			[]string{"tls.key holds no certificate", "tls.crt holds no private key"}},
-		{"encrypted key", set(key, encrypted), []string{"tls.key holds a private key that needs a passphrase"}},
-		{"encrypted key in the old form", set(key, legacy), []string{"tls.key holds a private key that needs a passphrase"}},
+			[]string{"tls.key: holds no certificate", "tls.crt: holds no private key"}},
+		{"encrypted key", set(key, encrypted), []string{"tls.key: holds a private key that needs a passphrase"}},
+		{"encrypted key in the old form", set(key, legacy), []string{"tls.key: holds a private key that needs a passphrase"}},
 		{"garbage in PEM", set(cert, garbage), []string{"tls.crt: certificate 1 cannot be read"}},
 		{"garbage behind the certificate", set(cert, append(bytes.Clone(pair.certPEM), garbage...)), []string{"tls.crt: certificate 2 cannot be read"}},
 		{"garbage among authorities", set(clientCA, append(bytes.Clone(ca.certPEM), garbage...)), []string{"callers.crt: certificate 2 cannot be read"}},
-		{"half a chain", set(cert, chain[:len(chain)-100]), []string{"tls.crt is damaged or only half written"}},
-		{"half a line of a chain", set(cert, chain[:len(pair.certPEM)+7]), []string{"tls.crt is damaged or only half written"}},
-		{"half a key", set(key, pair.keyPEM[:len(pair.keyPEM)/2]), []string{"tls.key is damaged or only half written"}},
-		{"half the authorities", set(clientCA, bundle(ca, other)[:len(ca.certPEM)+90]), []string{"callers.crt is damaged or only half written"}},
+		{"half a chain", set(cert, chain[:len(chain)-100]), []string{"tls.crt: is damaged or only half written"}},
+		{"half a line of a chain", set(cert, chain[:len(pair.certPEM)+7]), []string{"tls.crt: is damaged or only half written"}},
+		{"half a key", set(key, pair.keyPEM[:len(pair.keyPEM)/2]), []string{"tls.key: is damaged or only half written"}},
+		{"half the authorities", set(clientCA, bundle(ca, other)[:len(ca.certPEM)+90]), []string{"callers.crt: is damaged or only half written"}},
 		{"expired", func(t *testing.T, f *certificate.Files) {
 			writePair(t, *f, issue(t, "old", nil, validUntil(time.Now().Add(-time.Minute))))
-		}, []string{"the certificate in", "tls.crt expired at"}},
+		}, []string{"tls.crt: the certificate expired at"}},
 		{"not valid yet", func(t *testing.T, f *certificate.Files) {
 			writePair(t, *f, issue(t, "new", nil, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }))
-		}, []string{"tls.crt is not valid before"}},
+		}, []string{"tls.crt: the certificate is not valid before"}},
 		{"authorities expired", func(t *testing.T, f *certificate.Files) {
 			overwrite(t, f.ClientCA, issue(t, "old", nil, func(c *x509.Certificate) {
 				authority(c)
 				validUntil(time.Now().Add(-time.Minute))(c)
 			}).certPEM)
-		}, []string{"none of the authorities in", "callers.crt is valid now"}},
+		}, []string{"callers.crt: none of the authorities is valid now"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

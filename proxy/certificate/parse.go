@@ -10,32 +10,34 @@ import (
 	"strings"
 )
 
+var errNoPair = errors.New("a certificate file and a key file are needed")
+
 // parsePair refuses what crypto/tls would pass over: a chain that is damaged past
 // its first certificate.
 func parsePair(cert, key *file) (*tls.Certificate, error) {
-	if err := errors.Join(cert.err, key.err); err != nil {
-		return nil, err
+	var missing, certErr, keyErr error
+	if cert.path == "" || key.path == "" {
+		missing = errNoPair
 	}
-	_, certErr := parseCertificates(cert)
-	if err := errors.Join(certErr, checkKey(key)); err != nil {
+	if cert.path != "" {
+		_, certErr = parseCertificates(cert)
+	}
+	if key.path != "" {
+		keyErr = checkKey(key)
+	}
+	if err := errors.Join(missing, certErr, keyErr); err != nil {
 		return nil, err
 	}
 	pair, err := tls.X509KeyPair(cert.text, key.text)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s and key %s are no pair: %w", cert.path, key.path, err)
+		return nil, cert.fault(fmt.Sprintf("the certificate and the key in %s are no pair: %v", key.path, err))
 	}
 	return &pair, nil
 }
 
-// parseAuthorities takes every certificate of the file, and refuses a file with
-// one that cannot be read: to leave it out would lock out those it issued.
-func parseAuthorities(f *file) ([]*x509.Certificate, error) {
-	if f.err != nil {
-		return nil, f.err
-	}
-	return parseCertificates(f)
-}
-
+// parseCertificates takes every certificate of the file, and refuses a file with
+// one that cannot be read: to leave out an authority would lock out those it
+// issued.
 func parseCertificates(f *file) ([]*x509.Certificate, error) {
 	blocks, err := parsePEM(f)
 	if err != nil {
@@ -48,12 +50,12 @@ func parseCertificates(f *file) ([]*x509.Certificate, error) {
 		}
 		c, err := x509.ParseCertificate(b.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: certificate %d cannot be read: %w", f.path, len(certs)+1, err)
+			return nil, f.fault(fmt.Sprintf("certificate %d cannot be read: %v", len(certs)+1, err))
 		}
 		certs = append(certs, c)
 	}
 	if len(certs) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", f.path)
+		return nil, f.fault("holds no certificate in PEM form")
 	}
 	return certs, nil
 }
@@ -69,17 +71,20 @@ func checkKey(f *file) error {
 			continue
 		}
 		if b.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED") {
-			return fmt.Errorf("%s holds a private key that needs a passphrase; decrypt it with: openssl pkey", f.path)
+			return f.fault("holds a private key that needs a passphrase; decrypt it with: openssl pkey")
 		}
 		return nil
 	}
-	return fmt.Errorf("%s holds no private key in PEM form", f.path)
+	return f.fault("holds no private key in PEM form")
 }
 
-// parsePEM returns every block of a file, and refuses a file in which a block
+// parsePEM returns every block of a file that could be read, and refuses a file in which a block
 // begins that does not decode: the loops of crypto/tls and crypto/x509 pass over
 // one, and the last one of a half-written file is such.
 func parsePEM(f *file) ([]*pem.Block, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
 	const begin = "-----BEGIN "
 	var blocks []*pem.Block
 	rest := f.text
@@ -94,7 +99,7 @@ func parsePEM(f *file) ([]*pem.Block, error) {
 	lastLine := rest[bytes.LastIndexByte(rest, '\n')+1:]
 	cut := len(lastLine) > 0 && strings.HasPrefix(begin, string(lastLine))
 	if cut || len(blocks) != bytes.Count(f.text, []byte(begin)) {
-		return nil, fmt.Errorf("%s is damaged or only half written", f.path)
+		return nil, f.fault("is damaged or only half written")
 	}
 	return blocks, nil
 }

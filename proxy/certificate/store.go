@@ -1,7 +1,6 @@
 package certificate
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -41,13 +40,13 @@ type Store struct {
 	serving atomic.Pointer[serving]
 	status  atomic.Pointer[Status]
 
-	look   sync.Mutex     // serialises looks at the files; guards what follows
-	seen   [3]fingerprint // of the files at the last look
-	last   *contents      // at the last look
-	waited int            // looks in a row that found other contents than the one before
-	judged *judgement     // of last, unless that is waited for
-	told   string         // the fault last logged of judged
-	warned time.Time      // when the coming expiry was last logged
+	look   sync.Mutex // serialises looks at the files; guards what follows
+	seen   states     // of the files at the last look
+	last   *contents  // at the last look
+	waited int        // looks in a row that found other contents than the one before
+	judged *judgement // of last, unless that is waited for
+	told   string     // the fault last logged of judged
+	warned time.Time  // when the coming expiry was last logged
 }
 
 // Status tells whether what is in use is what the files hold, and valid.
@@ -66,9 +65,6 @@ type Status struct {
 // Open reads the files. Its error has everything that is wrong with them, one
 // fault a line.
 func Open(files Files, o Options) (*Store, error) {
-	if files.Cert == "" || files.Key == "" {
-		return nil, errors.New("open TLS files: a certificate file and a key file are needed")
-	}
 	s := &Store{files: files, logger: o.Logger, now: o.Now}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -108,7 +104,7 @@ func (s *Store) Status() Status {
 // read is called with look held, as all that follow are.
 func (s *Store) read() {
 	// First, so that a change while the files are read shows at the next look.
-	s.seen = s.files.fingerprints()
+	s.seen = s.files.states()
 	s.last = s.files.read()
 }
 

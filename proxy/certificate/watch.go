@@ -4,12 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"time"
-)
 
-// pollInterval is the time between two looks. A poll is a stat for each file;
-// notifications would also have to follow every directory on the way to a file
-// that a symbolic link leads to, as in a mounted secret.
-const pollInterval = 100 * time.Millisecond
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
+)
 
 // maxWait is how many looks in a row may find files that are being written before
 // they are judged as they are.
@@ -22,25 +19,14 @@ const (
 )
 
 // Run follows the files until ctx is done. One Run at a time is enough.
-func (s *Store) Run(ctx context.Context) {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.poll()
-		}
-	}
-}
+func (s *Store) Run(ctx context.Context) { livefile.Every(ctx, s.poll) }
 
 // poll judges files that have changed, once they no longer do. What was judged
 // before is looked at again too, because time passes.
 func (s *Store) poll() {
 	s.look.Lock()
 	defer s.look.Unlock()
-	if s.seen != s.files.fingerprints() || !s.settled() {
+	if s.seen != s.files.states() || !s.seen.settled() {
 		before := s.last
 		s.read()
 		if s.waited++; !s.last.equal(before) && s.waited < maxWait {
@@ -48,16 +34,6 @@ func (s *Store) poll() {
 		}
 	}
 	_ = s.decide() // what is wrong is logged and in the status
-}
-
-func (s *Store) settled() bool {
-	now := time.Now() // what file systems tell the time by
-	for i, path := range []string{s.files.Cert, s.files.Key, s.files.ClientCA} {
-		if path != "" && !s.seen[i].settled(now) {
-			return false
-		}
-	}
-	return true
 }
 
 // remind warns of the coming expiry of the certificate in use, at once and then

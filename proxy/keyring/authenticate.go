@@ -26,7 +26,7 @@ func (r *Refused) Error() string { return "access key refused: " + r.Reason }
 // of the ring's regions. The error is [ErrSignature], or a [*Refused] with the
 // principal beside it, for the record alone.
 func (r *Ring) Authenticate(c *sigv4.Claim) (Principal, error) {
-	k, known := r.keys.Load().byID[c.AccessKeyID]
+	k, known := r.file.Value().byID[c.AccessKeyID]
 	if !known {
 		k = r.nobody
 	}

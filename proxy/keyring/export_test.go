@@ -10,7 +10,7 @@ func Match(pattern, id string) (bool, error) {
 
 // Parse reads text as Open does.
 func Parse(text []byte, regions ...string) (ids []string, err error) {
-	keys, err := parse("keys.yaml", text, &vocabulary{operations: apiOperations(), regions: regions})
+	keys, err := fileOf(&vocabulary{operations: apiOperations(), regions: regions}).Parse("keys.yaml", text)
 	for _, k := range keys {
 		ids = append(ids, k.id)
 	}
@@ -22,7 +22,7 @@ func Parse(text []byte, regions ...string) (ids []string, err error) {
 func (r *Ring) Derived(id string) int {
 	k := r.nobody
 	if id != "" {
-		k = r.keys.Load().byID[id]
+		k = r.file.Value().byID[id]
 	}
 	have := k.signing.derived.Load()
 	if have == nil {
@@ -35,7 +35,7 @@ func (r *Ring) Derived(id string) int {
 func (r *Ring) UnknownSecret() string { return r.nobody.signing.secret.Reveal() }
 
 // DeriveFor makes a day's signing keys ahead, as Run does.
-func (r *Ring) DeriveFor(day time.Time) { r.derive(r.keys.Load(), day) }
+func (r *Ring) DeriveFor(day time.Time) { r.derive(r.file.Value(), day) }
 
 // Matcher is a pattern made ready.
 func Matcher(pattern string) func(id string) bool {

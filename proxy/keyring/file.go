@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // File edits a keys file. Comments, order and layout stay as they are. A change
@@ -43,11 +42,7 @@ type Grant struct {
 
 // List returns the keys in the file's order.
 func (f File) List() ([]Info, error) {
-	file, err := readSteady(f.Path)
-	if err != nil {
-		return nil, fmt.Errorf("list keys: %w", err)
-	}
-	keys, err := parse(f.Path, file.text, f.vocabulary())
+	keys, err := fileOf(anyRegion()).Read(f.Path)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
@@ -72,11 +67,11 @@ func (f File) New(ctx context.Context, g Grant) (id string, secret Secret, err e
 	if g.Expires.IsZero() {
 		made.expires = time.Time{}
 	}
-	if err := f.vocabulary().check(&made); err != nil {
+	if err := anyRegion().check(&made); err != nil {
 		return "", Secret{}, fmt.Errorf("new key: %w", err)
 	}
-	err = f.edit(ctx, func(s *source) ([]definition, error) {
-		return append(slices.Clone(s.keys), made), s.add(&made)
+	err = f.edit(ctx, func(keys []definition, text *livefile.Text) ([]definition, error) {
+		return append(keys, made), text.Add(made.lines()...)
 	})
 	if err != nil {
 		return "", Secret{}, fmt.Errorf("new key: %w", err)
@@ -87,14 +82,13 @@ func (f File) New(ctx context.Context, g Grant) (id string, secret Secret, err e
 // SetDisabled disables or enables a key. To say again what holds already changes
 // nothing.
 func (f File) SetDisabled(ctx context.Context, id string, disabled bool) error {
-	err := f.edit(ctx, func(s *source) ([]definition, error) {
-		i, err := s.find(id)
-		if err != nil || s.keys[i].disabled == disabled {
-			return s.keys, err
+	err := f.edit(ctx, func(keys []definition, text *livefile.Text) ([]definition, error) {
+		i, err := find(keys, id)
+		if err != nil || keys[i].disabled == disabled {
+			return keys, err
 		}
-		want := slices.Clone(s.keys)
-		want[i].disabled = disabled
-		return want, s.setDisabled(i, disabled)
+		keys[i].disabled = disabled
+		return keys, text.Set(i, "disabled", fmt.Sprint(disabled), "id")
 	})
 	if err != nil {
 		return fmt.Errorf("set disabled of key %s: %w", id, err)
@@ -104,12 +98,12 @@ func (f File) SetDisabled(ctx context.Context, id string, disabled bool) error {
 
 // Delete removes a key. Comments above and below it stay.
 func (f File) Delete(ctx context.Context, id string) error {
-	err := f.edit(ctx, func(s *source) ([]definition, error) {
-		i, err := s.find(id)
+	err := f.edit(ctx, func(keys []definition, text *livefile.Text) ([]definition, error) {
+		i, err := find(keys, id)
 		if err != nil {
 			return nil, err
 		}
-		return slices.Delete(slices.Clone(s.keys), i, i+1), s.remove(i)
+		return slices.Delete(keys, i, i+1), text.Remove(i)
 	})
 	if err != nil {
 		return fmt.Errorf("delete key %s: %w", id, err)
@@ -117,91 +111,17 @@ func (f File) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// errLayout says that a file is sound, but laid out in a way in which a change of
-// its text cannot be made with care.
-var errLayout = errors.New("the file's layout is none that can be edited here; edit it by hand")
-
-// edit has change alter the text of the file, and replaces the file if the altered
-// text means the keys that change returns and nothing else.
-func (f File) edit(ctx context.Context, change func(*source) ([]definition, error)) error {
-	path, err := filepath.EvalSymlinks(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		path, err = f.Path, nil
-	}
-	if err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, path+".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-
-	file, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		file, err = &keysFile{text: []byte(emptyFile)}, nil
-	}
-	if err != nil {
-		return err
-	}
-	s, err := parseSource(f.Path, file.text, f.vocabulary())
-	if err != nil {
-		return err
-	}
-	want, err := change(s)
-	if err != nil {
-		return err
-	}
-	if string(s.text) == string(file.text) {
-		return nil
-	}
-	got, err := parse(f.Path, s.text, f.vocabulary())
-	if err != nil || !slices.EqualFunc(got, want, func(a, b definition) bool { return a.equal(&b) }) {
-		return errLayout
-	}
-	return replace(path, s.text, file.info)
+func (f File) edit(ctx context.Context, change func([]definition, *livefile.Text) ([]definition, error)) error {
+	return fileOf(anyRegion()).Edit(ctx, f.Path, change)
 }
 
-// vocabulary does not know which regions are served: that is for the proxy to say.
-func (f File) vocabulary() *vocabulary { return &vocabulary{operations: apiOperations()} }
+// anyRegion does not know which regions are served: that is for the proxy to say.
+func anyRegion() *vocabulary { return &vocabulary{operations: apiOperations()} }
 
-// replace puts text in the place of a file, or of none when old is nil, so that
-// whoever opens it, after a crash too, finds either all of one or all of the other.
-func replace(path string, text []byte, old fs.FileInfo) (err error) {
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, ".keys-*.tmp") // 0600
-	if err != nil {
-		return err
+func find(keys []definition, id string) (int, error) {
+	i := slices.IndexFunc(keys, func(k definition) bool { return k.id == id })
+	if i < 0 {
+		return 0, ErrNoKey
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
-		}
-	}()
-	if old != nil {
-		if err := likeBefore(temp, old); err != nil {
-			return err
-		}
-	}
-	if _, err := temp.Write(text); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	temp.Close()
-	return syncDir(dir)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return i, nil
 }

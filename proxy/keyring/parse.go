@@ -1,64 +1,49 @@
 package keyring
 
 import (
-	"fmt"
-	"slices"
+	"io/fs"
 
-	"github.com/goccy/go-yaml/ast"
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
-// parser reads the tree of one keys file and collects its faults.
-type parser struct {
-	file   string
-	words  *vocabulary
-	faults []*Fault
-}
+// Fault is one thing wrong with a keys file. It never holds a secret: of the
+// file's values it quotes only those of the keys in which no secret belongs.
+type Fault = livefile.Fault
 
-// parse returns the keys of a file that has no fault, or all of its faults.
-func parse(file string, text []byte, words *vocabulary) ([]definition, error) {
-	p := &parser{file: file, words: words}
-	root, fault := parseTree(file, text)
-	if fault != nil {
-		return nil, fault
-	}
-	keys := p.keys(root)
-	if err := joinFaults(p.faults); err != nil {
-		return nil, err
-	}
-	return keys, nil
-}
+// maxFile is room for some thousand keys.
+const maxFile = 1 << 20
 
-func (p *parser) fault(at ast.Node, key, format string, args ...any) {
-	line, column := position(at)
-	p.faults = append(p.faults, &Fault{File: p.file, Line: line, Column: column, Key: key, Problem: fmt.Sprintf(format, args...)})
-}
-
-func (p *parser) keys(root ast.Node) []definition {
-	var list ast.Node
-	for _, f := range p.fields(root, "", "keys") {
-		list = f.value
-	}
-	if list == nil {
-		if len(p.faults) == 0 {
-			p.fault(root, "keys", "is missing; write `keys: []` for none")
+// rules refuse a file that others may read.
+func rules() livefile.Rules {
+	return livefile.Rules{MaxBytes: maxFile, Mode: func(mode fs.FileMode, _ []byte) (why, chmod string) {
+		if mode&0o077 != 0 {
+			return "holds secrets that only its owner may read", "600"
 		}
-		return nil
+		return "", ""
+	}}
+}
+
+// fileOf is what a keys file may hold.
+func fileOf(words *vocabulary) *livefile.List[definition] {
+	return &livefile.List[definition]{
+		Name:  "keys",
+		Rules: rules(),
+		Empty: "# The access keys of gatepost's callers; keep mode 0600. `gatepost keys --help` tells more.\nkeys: []\n",
+		Items: words.keys,
+		Equal: (*definition).equal,
 	}
-	items, ok := p.items(list, "keys")
-	if !ok {
-		return nil
-	}
+}
+
+func (v *vocabulary) keys(items []livefile.Node) []definition {
 	keys := make([]definition, 0, len(items))
 	lines := make(map[string]int, len(items)) // of the ids
-	for i, item := range items {
-		path := fmt.Sprintf("keys[%d]", i)
-		key, idNode := p.key(item, path)
-		if idNode != nil && key.id != "" {
-			line, _ := position(idNode)
-			if first, ok := lines[key.id]; ok {
-				p.fault(idNode, path+".id", "%s is already on line %d", key.id, first)
+	for _, item := range items {
+		key, id := v.key(item)
+		if key.id != "" {
+			if first, twice := lines[key.id]; twice {
+				id.Fault("%s is already on line %d", key.id, first)
 			} else {
-				lines[key.id] = line
+				lines[key.id] = id.Line()
 			}
 		}
 		keys = append(keys, key)
@@ -68,89 +53,71 @@ func (p *parser) keys(root ast.Node) []definition {
 
 // key returns the node of the id beside the key, and an empty id for one that
 // cannot be used.
-func (p *parser) key(node ast.Node, path string) (k definition, id ast.Node) {
-	given := make(map[string]bool)
-	fields := p.fields(node, path, "id", "secret", "principal", "expires", "disabled", "allow")
-	for _, f := range fields {
-		given[f.name] = true
-		at := path + "." + f.name
-		switch f.name {
+func (v *vocabulary) key(item livefile.Node) (k definition, id livefile.Node) {
+	for _, f := range item.Fields([]string{"id", "secret", "principal"}, "expires", "disabled", "allow") {
+		switch f.Name {
 		case "id":
-			if text, ok := p.text(f.value, at, checkKeyID); ok {
-				k.id, id = text, f.value
-			}
+			id = f
+			f.Text(taken(&k.id, checkKeyID))
 		case "secret":
-			if text, ok := p.text(f.value, at, checkSecret); ok {
-				k.secret = newSecret(text)
-			}
+			var text string
+			f.Text(taken(&text, checkSecret))
+			k.secret = newSecret(text)
 		case "principal":
-			k.principal, _ = p.text(f.value, at, checkPrincipal)
+			f.Text(taken(&k.principal, checkPrincipal))
 		case "expires":
-			p.text(f.value, at, func(text string) (err error) {
+			f.Text(func(text string) (err error) {
 				k.expires, err = parseExpiry(text)
 				return err
 			})
 		case "disabled":
-			k.disabled = p.flag(f.value, at)
+			k.disabled = f.Flag()
 		case "allow":
-			k.allow = p.allow(f.value, at)
-		}
-	}
-	if fields == nil {
-		return k, nil
-	}
-	for _, name := range []string{"id", "secret", "principal"} {
-		if !given[name] {
-			p.fault(fields[0].key, path+"."+name, "is missing")
+			k.allow = v.allow(f)
 		}
 	}
 	return k, id
 }
 
-func (p *parser) allow(node ast.Node, path string) []Allow {
-	items, ok := p.items(node, path)
-	if !ok {
-		return nil
-	}
-	entries := make([]Allow, 0, len(items))
+func (v *vocabulary) allow(list livefile.Node) []Allow {
+	items := list.Items()
+	entries := make([]Allow, len(items))
 	for i, item := range items {
-		path := fmt.Sprintf("%s[%d]", path, i)
-		fields := p.fields(item, path, "operations", "regions", "connections")
-		var a Allow
-		for _, f := range fields {
-			at := path + "." + f.name
-			switch f.name {
+		for _, f := range item.Fields([]string{"operations"}, "regions", "connections") {
+			switch f.Name {
 			case "operations":
-				a.Operations = p.texts(f.value, at, p.words.checkOperation)
+				entries[i].Operations = texts(f, v.checkOperation)
 			case "regions":
-				a.Regions = p.texts(f.value, at, p.words.checkRegion)
+				entries[i].Regions = texts(f, v.checkRegion)
 			case "connections":
-				a.Connections = p.texts(f.value, at, checkGlob)
+				entries[i].Connections = texts(f, checkGlob)
 			}
 		}
-		if fields != nil && !slices.ContainsFunc(fields, func(f field) bool { return f.name == "operations" }) {
-			p.fault(fields[0].key, path+".operations", "is missing")
-		}
-		entries = append(entries, a)
 	}
 	return entries
 }
 
 // texts is a list that, when it is given, is not empty: an empty list could be
 // read as none and as all.
-func (p *parser) texts(node ast.Node, path string, check func(string) error) []string {
-	items, ok := p.items(node, path)
-	if !ok {
-		return nil
+func texts(list livefile.Node, check func(string) error) []string {
+	items := list.Items()
+	if items != nil && len(items) == 0 {
+		list.Fault("is an empty list; name at least one")
 	}
-	if len(items) == 0 {
-		p.fault(node, path, "is an empty list; name at least one")
-	}
-	texts := make([]string, 0, len(items))
+	texts := make([]string, len(items))
 	for i, item := range items {
-		if text, ok := p.text(item, fmt.Sprintf("%s[%d]", path, i), check); ok {
-			texts = append(texts, text)
-		}
+		item.Text(taken(&texts[i], check))
 	}
 	return texts
+}
+
+// taken puts a text that passes a check into its place.
+func taken(into *string, check func(string) error) func(string) error {
+	return func(text string) error {
+		err := check(text)
+		if err == nil {
+			*into = text
+		}
+		return err
+	}
 }

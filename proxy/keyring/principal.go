@@ -52,7 +52,7 @@ func (p Principal) Expires() time.Time {
 // Current says that the key as it is loaded now is still of this generation. A
 // request that waited should ask before it is answered.
 func (p Principal) Current() bool {
-	return p.key != nil && p.ring.keys.Load().byID[p.key.id] == p.key
+	return p.key != nil && p.ring.file.Value().byID[p.key.id] == p.key
 }
 
 // Allows says whether the key's policy lets the caller call an operation of the

@@ -1,15 +1,19 @@
 package keyring
 
 import (
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
+
+// deriveAhead is more than any clock skew that is accepted, so that a caller whose
+// clock is ahead finds its day's signing keys made.
+const deriveAhead = 30 * time.Minute
 
 // Options are what a [Ring] needs beside the file.
 type Options struct {
@@ -30,19 +34,12 @@ type Ring struct {
 	logger *slog.Logger
 	now    func() time.Time
 
-	keys atomic.Pointer[keySet]
+	file *livefile.Follower[keySet]
 	// nobody stands in for the owner of an unknown key id: the same work is done
 	// for it, with a secret that nobody has.
 	nobody *key
 
-	status atomic.Pointer[Status]
-
-	reload     sync.Mutex // serialises reads of the file; guards what follows
-	generation uint64     // the last one given out
-	seen       fingerprint
-	hash       [sha256.Size]byte // of the text last parsed
-	verdict    error             // on that text
-	failure    string            // the fault last logged, "" when the file was sound
+	generation uint64 // the last one given out; owned by parse
 }
 
 // keySet is what one sound file holds. It does not change.
@@ -89,103 +86,66 @@ func Open(path string, o Options) (*Ring, error) {
 		r.now = time.Now
 	}
 	r.nobody.signing.secret = makeSecret()
-	r.keys.Store(&keySet{})
-	r.status.Store(&Status{})
-	if err := r.Reload(); err != nil {
+	file, err := livefile.Follow(livefile.Source[keySet]{
+		Path: path, Rules: rules(), What: "keys", Parse: r.parse, Logger: r.logger, Now: r.now,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("open keys file: %w", err)
 	}
+	r.file = file
 	return r, nil
 }
 
 // Reload reads the file now, changed or not. On an error the keys in use stay.
-func (r *Ring) Reload() error {
-	r.reload.Lock()
-	defer r.reload.Unlock()
-	return r.read(true)
-}
+func (r *Ring) Reload() error { return r.file.Reload() }
 
 // Status is cheap enough for every probe and scrape.
-func (r *Ring) Status() Status { return *r.status.Load() }
-
-// read is called with reload held. Text that was parsed before is not parsed
-// again, unless it is forced.
-func (r *Ring) read(force bool) error {
-	file, err := readSteady(r.path)
-	if err != nil {
-		r.seen = fingerprint{}
-		return r.refuse(err)
-	}
-	r.seen = file.state
-	if force || file.hash != r.hash {
-		r.hash = file.hash
-		r.verdict = r.parse(file.text)
-	}
-	if r.verdict != nil {
-		return r.refuse(r.verdict)
-	}
-	r.accept()
-	return nil
+func (r *Ring) Status() Status {
+	s := r.file.Status()
+	return Status{Keys: len(s.Value.byID), Loaded: s.At, Err: s.Err, Since: s.Since}
 }
 
-// parse makes the keys of text those in use.
-func (r *Ring) parse(text []byte) error {
-	definitions, err := parse(r.path, text, r.words)
+// Run follows the file until ctx is done. One Run at a time is enough.
+func (r *Ring) Run(ctx context.Context) {
+	ahead := ""
+	livefile.Every(ctx, func() {
+		r.file.Poll()
+		day := r.now().Add(deriveAhead)
+		if date := day.UTC().Format(dateLayout); date != ahead {
+			ahead = date
+			r.derive(r.file.Value(), day)
+		}
+	})
+}
+
+// parse is called by the follower, one call at a time.
+func (r *Ring) parse(text []byte, before keySet) (keySet, error) {
+	definitions, err := fileOf(r.words).Parse(r.path, text)
 	if err != nil {
-		return err
+		return keySet{}, err
 	}
-	before := r.keys.Load().byID
-	after := make(map[string]*key, len(definitions))
+	after := keySet{byID: make(map[string]*key, len(definitions))}
 	kept := 0
 	for _, d := range definitions {
-		if old := before[d.id]; old != nil && old.definition.equal(&d) {
-			after[d.id] = old
+		if old := before.byID[d.id]; old != nil && old.definition.equal(&d) {
+			after.byID[d.id] = old
 			kept++
 			continue
 		}
 		r.generation++
 		k := &key{definition: d, generation: r.generation, policy: r.words.compile(d.allow)}
 		k.signing.secret = d.secret
-		after[d.id] = k
+		after.byID[d.id] = k
 	}
-	set := &keySet{byID: after}
-	r.derive(set, r.now())
-	r.keys.Store(set)
-	r.status.Store(&Status{Keys: len(after), Loaded: r.now()})
-	r.logger.Info("keys loaded", slog.String("file", r.path), slog.Int("keys", len(after)),
-		slog.Int("new_or_changed", len(after)-kept), slog.Int("gone_or_changed", len(before)-kept))
-	return nil
-}
-
-// accept notes that the keys in use are those of the file.
-func (r *Ring) accept() {
-	if r.failure != "" {
-		r.failure = ""
-		r.logger.Info("keys file mended", slog.String("file", r.path))
-	}
-	if s := *r.status.Load(); s.Err != nil {
-		s.Err, s.Since = nil, time.Time{}
-		r.status.Store(&s)
-	}
-}
-
-// refuse keeps the keys in use and notes why, once for each new reason.
-func (r *Ring) refuse(err error) error {
-	s := *r.status.Load()
-	s.Err = err
-	if s.Since.IsZero() {
-		s.Since = r.now()
-	}
-	r.status.Store(&s)
-	if text := err.Error(); text != r.failure {
-		r.failure = text
-		r.logger.Error("keys file refused, the keys loaded before stay in use", slog.String("file", r.path), slog.Any("error", err))
-	}
-	return err
+	r.derive(after, r.now())
+	r.logger.Info("keys loaded", slog.String("file", r.path), slog.Int("keys", len(after.byID)),
+		slog.Int("new_or_changed", len(after.byID)-kept), slog.Int("gone_or_changed", len(before.byID)-kept))
+	return after, nil
 }
 
 // derive makes the signing keys of a day, those of nobody included, so that no
 // request has to: the first call of a key on a day costs what any other does.
-func (r *Ring) derive(set *keySet, day time.Time) {
+func (r *Ring) derive(set keySet, day time.Time) {
 	date := day.UTC().Format(dateLayout)
 	for _, region := range r.words.regions {
 		r.nobody.signing.key(date, region)
