@@ -79,7 +79,7 @@ func startGate(tb testing.TB, o gateOptions) *gate {
 		"admin":     map[string]any{"listen": "127.0.0.1:0"},
 		"callers":   map[string]any{"keys_file": filepath.Join(g.Dir, "keys.yaml")},
 		"upstream":  map[string]any{"endpoint": aws.URL},
-		"audit":     map[string]any{"dir": filepath.Join(g.Dir, "data", "audit"), "reserve": "1MiB"},
+		"audit":     map[string]any{"dir": filepath.Join(g.Dir, "data", "audit"), "reserve": "1MiB", "commit_timeout": "10s"}, // a test machine's disk may stall
 		"correlate": map[string]any{"source": "off"},
 	}
 	for section, values := range o.config {
