@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
@@ -51,7 +52,7 @@ type Records interface {
 type Config struct {
 	Log      Log
 	Recorder Recorder
-	Index    Index
+	Index    *index.Index
 	Prover   Prover
 	Tiles    http.Handler // answers /checkpoint and /tile/…
 	Purger   Purger       // nil: there is no cache

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 // lookupPatience is for an event so new that the index does not have it yet, and
@@ -61,14 +63,16 @@ func (c *Console) event(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	body, err := json.Marshal(s)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // lines leave as they are stored
+	if err := encoder.Encode(s); err != nil {
 		return err
 	}
 	if err := c.record(w, r, actionEvent, http.StatusOK); err != nil {
 		return err
 	}
-	reply(w, "application/json", append(body, '\n'))
+	reply(w, "application/json", body.Bytes())
 	return nil
 }
 
@@ -85,45 +89,89 @@ func (c *Console) recordMissing(w http.ResponseWriter, r *http.Request, action s
 
 // lookup finds the event that the request's path names.
 func (c *Console) lookup(r *http.Request) (*story, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), lookupPatience)
-	defer cancel()
-	found, err := c.cfg.Index.Lookup(ctx, queryOf(r).id)
+	id, entries, err := c.find(r.Context(), queryOf(r).id)
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, &failure{status: http.StatusNotFound, detail: "The log has no event with this id."}
+	case errors.Is(err, index.ErrNotFound):
+		return nil, errNoEvent
 	case err != nil:
 		return nil, indexFailure(err)
 	}
-	s := &story{index: found.Event.Index, Event: found.Event.Line, Attempts: []attempt{}, Verdicts: []json.RawMessage{}, Findings: []json.RawMessage{}}
-	if found.Intent != nil {
-		s.Intent = found.Intent.Line
+	return tell(id, entries)
+}
+
+var errNoEvent = &failure{status: http.StatusNotFound, detail: "The log has no event with this id."}
+
+// find returns what the index has about an id, that of an event or else that of a
+// request to AWS, and the event's id. What is not there yet is waited for: callers
+// may ask for an event as soon as they were told of it.
+func (c *Console) find(ctx context.Context, asked string) (id string, entries []index.Entry, err error) {
+	id, entries, err = c.findNow(ctx, asked)
+	size := c.cfg.Log.Size()
+	settled := err == nil && !inFlight(entries) || err != nil && !errors.Is(err, index.ErrNotFound)
+	if settled || c.cfg.Index.Indexed() >= size {
+		return id, entries, err
 	}
-	verdicts := make(map[int]audit.Event) // the newest on each attempt
-	for _, entry := range found.About {
-		e, err := audit.ParseLine(entry.Line)
-		if err != nil {
-			return nil, err
-		}
-		switch e.Kind {
-		case audit.KindVerdict:
-			s.Verdicts = append(s.Verdicts, entry.Line)
-			verdicts[e.OfAttempt] = e
-		case audit.KindFinding:
-			s.Findings = append(s.Findings, entry.Line)
-		default:
-			s.About = append(s.About, entry.Line)
-		}
+	patience, cancel := context.WithTimeout(ctx, lookupPatience)
+	defer cancel()
+	if late := c.cfg.Index.Wait(patience, size); late != nil && err != nil {
+		return "", nil, late // it may be among those that are not indexed
 	}
-	e, err := audit.ParseLine(found.Event.Line)
+	return c.findNow(ctx, asked)
+}
+
+func (c *Console) findNow(ctx context.Context, asked string) (id string, entries []index.Entry, err error) {
+	entries, err = c.cfg.Index.Get(ctx, asked)
+	if !errors.Is(err, index.ErrNotFound) {
+		return asked, entries, err
+	}
+	calls, err := c.cfg.Index.ByRequest(ctx, asked)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	for i, a := range e.Attempts {
-		v := verdicts[i]
-		s.Attempts = append(s.Attempts, attempt{
-			RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS,
-			State: v.State, Evidence: v.Evidence, CloudTrailEventID: v.CloudTrailEventID,
-		})
+	id = calls[len(calls)-1].Event.ID
+	entries, err = c.cfg.Index.Get(ctx, id)
+	return id, entries, err
+}
+
+// inFlight tells a call of which the intent alone is known.
+func inFlight(entries []index.Entry) bool {
+	return len(entries) == 1 && entries[0].Event.Kind == audit.KindIntent
+}
+
+// tell sorts the entries that an event's id leads to, which are in the log's
+// order: the event's own, and those about it.
+func tell(id string, entries []index.Entry) (*story, error) {
+	s := &story{Attempts: []attempt{}, Verdicts: []json.RawMessage{}, Findings: []json.RawMessage{}}
+	var event *audit.Event
+	verdicts := make(map[int]*audit.Event) // the newest on each attempt
+	for i := range entries {
+		switch e, line := &entries[i].Event, entries[i].Line; {
+		case e.ID == id:
+			if e.Kind == audit.KindIntent {
+				s.Intent = line
+			}
+			if event == nil || e.Kind != audit.KindIntent {
+				s.Event, event = line, e
+			}
+		case e.Kind == audit.KindVerdict:
+			s.Verdicts = append(s.Verdicts, line)
+			verdicts[e.OfAttempt] = e
+		case e.Kind == audit.KindFinding:
+			s.Findings = append(s.Findings, line)
+		default:
+			s.About = append(s.About, line)
+		}
+	}
+	if event == nil {
+		return nil, errNoEvent
+	}
+	s.index = event.Index
+	for i, a := range event.Attempts {
+		merged := attempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
+		if v := verdicts[i]; v != nil {
+			merged.State, merged.Evidence, merged.CloudTrailEventID = v.State, v.Evidence, v.CloudTrailEventID
+		}
+		s.Attempts = append(s.Attempts, merged)
 	}
 	return s, nil
 }

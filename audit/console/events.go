@@ -2,10 +2,12 @@ package console
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 func (c *Console) events(w http.ResponseWriter, r *http.Request) error {
@@ -23,31 +25,30 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, action stri
 		return err
 	}
 	q := queryOf(r)
-	page, err := c.cfg.Index.Query(r.Context(), Query{Filter: q.filter, Intents: q.intents, Before: q.before, Limit: cmp.Or(q.limit, defaultLimit)})
-	if err != nil {
+	indexed := c.cfg.Index.Indexed() // before the query, which may see more
+	page, err := c.cfg.Index.Query(r.Context(), index.Filter{Filter: q.filter, Also: q.also}, q.cursor, cmp.Or(q.limit, defaultLimit))
+	switch {
+	case errors.Is(err, index.ErrCursor):
+		return badParameter("cursor", "The parameter cursor is not the next_cursor of a former answer.")
+	case err != nil:
 		return indexFailure(err)
 	}
-	size := 64
-	for _, e := range page.Entries {
-		size += len(e.Line) + 1
+	size := 256
+	for i := range page.Entries {
+		size += len(page.Entries[i].Line) + 64
 	}
-	body := make([]byte, 0, size)
-	body = append(body, `{"`+name+`":[`...)
-	for i, e := range page.Entries {
+	body := append(make([]byte, 0, size), `{"`+name+`":[`...)
+	for i := range page.Entries {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = append(body, e.Line...)
+		body = append(body, page.Entries[i].Line...) // as it is stored
 	}
-	body = append(body, ']')
-	if page.Next > 0 {
-		body = append(body, `,"next_cursor":"`...)
-		body = strconv.AppendUint(body, page.Next, 10)
-		body = append(body, '"')
+	rest, err := json.Marshal(pageEnd{States: statesOf(page.Entries), Next: page.Next, Indexed: indexed})
+	if err != nil {
+		return err
 	}
-	body = append(body, `,"indexed":`...)
-	body = strconv.AppendUint(body, page.Indexed, 10)
-	body = append(body, '}', '\n')
+	body = append(append(append(body, "],"...), rest[1:]...), '\n')
 	if err := c.record(w, r, action, http.StatusOK); err != nil {
 		return err
 	}
@@ -55,7 +56,25 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, action stri
 	return nil
 }
 
-// indexFailure is for whatever an index says but ErrNotFound.
+// pageEnd is what follows the lines of a page.
+type pageEnd struct {
+	States  map[string]string `json:"states"`
+	Next    string            `json:"next_cursor,omitempty"`
+	Indexed uint64            `json:"indexed"`
+}
+
+// statesOf are the states of the calls on a page, which their lines do not say.
+func statesOf(entries []index.Entry) map[string]string {
+	states := make(map[string]string)
+	for i := range entries {
+		if e := &entries[i]; e.State != "" && e.State != e.Event.State {
+			states[e.Event.ID] = e.State
+		}
+	}
+	return states
+}
+
+// indexFailure is for whatever is wrong with the index itself.
 func indexFailure(err error) error {
 	return unavailable("The index of the audit log cannot answer now; the log itself is not affected.", err)
 }

@@ -31,7 +31,7 @@ const (
 // parseParameters reads a request's parameters, all of which have to be known,
 // given once, and sound.
 func parseParameters(r *http.Request, known []parameter) (*query, error) {
-	q := &query{}
+	q := &query{values: make(url.Values)}
 	for _, p := range known {
 		if p.inPath {
 			if err := p.take(q, r.PathValue(p.name)); err != nil {
@@ -46,7 +46,6 @@ func (q *query) parse(raw string, known []parameter) error {
 	if raw == "" {
 		return nil
 	}
-	q.values = make(url.Values)
 	for pair := range strings.SplitSeq(raw, "&") {
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
 		name, err1 := url.QueryUnescape(escapedName)
@@ -54,7 +53,7 @@ func (q *query) parse(raw string, known []parameter) error {
 		i := slices.IndexFunc(known, func(p parameter) bool { return !p.inPath && p.name == name })
 		switch {
 		case err1 != nil || strings.Contains(pair, ";"):
-			return badParameter("", "The query is not encoded as it has to be: name=value&name=value, other characters as %XX.")
+			return badParameter("", "The query is not encoded as it has to be: name=value&name=value, other characters as %%XX.")
 		case i < 0:
 			return badParameter(shorten(name), "This path takes %s.", among(known))
 		case err2 != nil:

@@ -17,10 +17,10 @@ type query struct {
 
 	id, connection, tile string
 
-	filter  audit.Filter
-	intents bool
-	limit   int
-	before  uint64 // 0: from the newest on
+	filter audit.Filter
+	also   []audit.Kind // that are listed although no kind is asked for
+	limit  int
+	cursor string
 
 	// after is the index behind which a stream begins: -1 for the first entry.
 	after    int64
@@ -34,7 +34,7 @@ const (
 	maxLimit     = 500
 )
 
-// parameterList keeps the tables below readable.
+// The tables below are made of these.
 func text(name string, set func(q *query, value string)) parameter {
 	return parameter{name: name, set: func(q *query, value string) error { set(q, value); return nil }}
 }
@@ -96,7 +96,11 @@ var (
 		choice("state", func(q *query, v string) { q.filter.State = v }, append(attemptStates(), findingStates()...)...),
 		choice("kind", func(q *query, v string) { q.filter.Kind = audit.Kind(v) },
 			string(audit.KindIntent), string(audit.KindOutcome), string(audit.KindVerdict), string(audit.KindFinding), string(audit.KindAdmin), string(audit.KindSystem)),
-		choice("intents", func(q *query, v string) { q.intents = v == "true" }, "true", "false"),
+		choice("also", func(q *query, v string) {
+			for kind := range strings.SplitSeq(v, ",") {
+				q.also = append(q.also, audit.Kind(kind))
+			}
+		}, string(audit.KindIntent), string(audit.KindVerdict), string(audit.KindIntent+","+audit.KindVerdict)),
 		sinceParameter, untilParameter, qParameter,
 	}
 	findingParameters = []parameter{
@@ -112,14 +116,7 @@ var (
 			q.limit = int(n)
 			return nil
 		}},
-		{name: "cursor", set: func(q *query, value string) error {
-			n, ok := parseNumber(value)
-			if !ok || n < 1 {
-				return errors.New("is not the next_cursor of a former answer")
-			}
-			q.before = n
-			return nil
-		}},
+		text("cursor", func(q *query, v string) { q.cursor = v }),
 	}
 	streamParameters = []parameter{
 		{name: "after", set: func(q *query, value string) error { return q.setAfter(value) }},
@@ -129,7 +126,7 @@ var (
 		{name: "step", set: func(q *query, value string) error {
 			d, ok := parseStep(value)
 			if !ok {
-				return errors.New("has to be a whole number of seconds, minutes, hours or days, such as 30s, 5m, 1h, 1d")
+				return errors.New("has to be a whole number of minutes, hours or days, such as 5m, 1h, 1d")
 			}
 			q.step = d
 			return nil
@@ -173,7 +170,7 @@ func parseNumber(value string) (uint64, bool) {
 }
 
 func parseStep(value string) (time.Duration, bool) {
-	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	units := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
 	unit := units[value[len(value)-1]]
 	n, ok := parseNumber(value[:len(value)-1])
 	const longest = 366 * 24 * time.Hour

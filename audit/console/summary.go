@@ -37,18 +37,16 @@ func (c *Console) summary(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.cfg.Index.Summary(r.Context(), span)
+	indexed := c.cfg.Index.Indexed()
+	points, err := c.cfg.Index.Summary(r.Context(), span.since, span.until, span.step)
 	if err != nil {
 		return indexFailure(err)
 	}
 	answer := summaryAnswer{
-		Since: span.Since, Until: span.Until, StepSeconds: int64(span.Step / time.Second),
-		Buckets: []summaryBucket{}, Indexed: found.Indexed,
+		Since: span.since, Until: span.until, StepSeconds: int64(span.step / time.Second), Buckets: []summaryBucket{}, Indexed: indexed,
 	}
-	for _, b := range found.Buckets {
-		answer.Buckets = append(answer.Buckets, summaryBucket{
-			Start: b.Start.UTC(), Calls: b.Calls, Cache: counts(b.Cache), ErrorClass: counts(b.ErrorClass), State: counts(b.State),
-		})
+	for _, p := range points {
+		answer.Buckets = append(answer.Buckets, summaryBucket{Start: p.Start, Calls: p.Calls, Cache: p.ByCache, ErrorClass: p.ByErrorClass, State: p.ByState})
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {
@@ -58,33 +56,32 @@ func (c *Console) summary(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// counts makes an empty object of no counts.
-func counts(m map[string]uint64) map[string]uint64 {
-	if m == nil {
-		return map[string]uint64{}
-	}
-	return m
+// span is a time in steps. Steps begin at multiples of their length, and are
+// counted whole.
+type span struct {
+	since, until time.Time
+	step         time.Duration
 }
 
 // spanOf fills in what the parameters leave open: a day until now, in steps that
 // a reader can count in.
-func spanOf(q *query, now time.Time) (Span, error) {
-	s := Span{Since: q.filter.Since, Until: q.filter.Until, Step: q.step}
-	if s.Until.IsZero() {
-		s.Until = now.UTC()
+func spanOf(q *query, now time.Time) (span, error) {
+	s := span{since: q.filter.Since, until: q.filter.Until, step: q.step}
+	if s.until.IsZero() {
+		s.until = now.UTC()
 	}
-	if s.Since.IsZero() {
-		s.Since = s.Until.Add(-defaultSpan)
+	if s.since.IsZero() {
+		s.since = s.until.Add(-defaultSpan)
 	}
-	length := s.Until.Sub(s.Since)
+	length := s.until.Sub(s.since)
 	if length <= 0 {
-		return Span{}, badParameter("since", "The parameter since leaves no time: since has to be before until, which is now unless it is given.")
+		return span{}, badParameter("since", "The parameter since leaves no time: since has to be before until, which is now unless it is given.")
 	}
-	if s.Step == 0 {
-		s.Step = roundStep(length)
+	if s.step == 0 {
+		s.step = roundStep(length)
 	}
-	if steps := (length + s.Step - 1) / s.Step; steps > maxSteps {
-		return Span{}, badParameter("step", "The parameter step makes %d steps; %d are the most: ask for longer steps or less time.", steps, maxSteps)
+	if steps := length/s.step + 1; steps > maxSteps {
+		return span{}, badParameter("step", "The parameter step makes %d steps; %d are the most: ask for longer steps or less time.", steps, maxSteps)
 	}
 	return s, nil
 }
@@ -92,7 +89,6 @@ func spanOf(q *query, now time.Time) (Span, error) {
 func roundStep(length time.Duration) time.Duration {
 	const day = 24 * time.Hour
 	for _, step := range []time.Duration{
-		time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
 		time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 		time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 7 * day, 30 * day,
 	} {
@@ -102,4 +98,3 @@ func roundStep(length time.Duration) time.Duration {
 	}
 	return (length/defaultSteps + day).Truncate(day)
 }
-

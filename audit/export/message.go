@@ -41,7 +41,7 @@ func (o *object) message(e *audit.Event) {
 		o.say(": ")
 		o.subject(e)
 	default:
-		o.say(firstOf(e.Action, string(e.Kind)))
+		o.say(firstOf(e.Action, string(e.Kind), "event"))
 		o.words(" by ", e.Principal)
 		o.words(" of ", e.Of)
 		o.words(": ", e.Detail)

@@ -285,6 +285,7 @@ func events() *rapid.Generator[audit.Event] {
 
 // FuzzOCSF: any line of the log becomes one valid object.
 func FuzzOCSF(f *testing.F) {
+	f.Add([]byte(nil))
 	for _, e := range append(ofKinds(), fullEvent()) {
 		f.Add(audit.AppendLine(nil, &e))
 	}

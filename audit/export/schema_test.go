@@ -175,7 +175,7 @@ func (v *validator) value(path string, value any, a *attribute) {
 			v.fail(path, "is not a text: %v", value)
 		case typ.MaxLen > 0 && len(s) > typ.MaxLen:
 			v.fail(path, "is longer than %d", typ.MaxLen)
-		case typ.Regex != "" && !regexp.MustCompile(typ.Regex).MatchString(s):
+		case typ.Regex != "" && !compile(typ.Regex).MatchString(s):
 			v.fail(path, "is not a %s: %q", a.Type, s)
 		}
 	case "integer_t", "long_t":
@@ -198,6 +198,17 @@ func (v *validator) value(path string, value any, a *attribute) {
 			v.fail(path, "is %v, which is not in the enumeration", value)
 		}
 	}
+}
+
+// compiled are the schema's expressions, of which that for addresses is large.
+var compiled sync.Map
+
+func compile(expression string) *regexp.Regexp {
+	if r, ok := compiled.Load(expression); ok {
+		return r.(*regexp.Regexp)
+	}
+	r, _ := compiled.LoadOrStore(expression, regexp.MustCompile(expression))
+	return r.(*regexp.Regexp)
 }
 
 // duplicates finds members that have the name of another; encoding/json takes

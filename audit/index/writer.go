@@ -34,6 +34,7 @@ type writer struct {
 	last    []byte // the line before it
 	stored  []byte // SHA-256 of the line before the stored cursor
 	entries int    // of the transaction
+	unread  int    // of those, lines that are no events
 }
 
 // openWriter opens the file at path, which holds the tables.
@@ -89,7 +90,7 @@ func (w *writer) load(ctx context.Context) error {
 	if cursor < 0 || cursor > 0 && len(w.stored) != sha256.Size {
 		return damagedf("cursor %d", cursor)
 	}
-	w.cursor, w.entries = uint64(cursor), 0
+	w.cursor, w.entries, w.unread = uint64(cursor), 0, 0
 	w.setMeta.reset()
 	w.tallies.reset()
 	w.verdicts.reset(waiting)
@@ -146,7 +147,7 @@ func (w *writer) commit(ctx context.Context) error {
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return err
 	}
-	w.begun, w.entries, w.stored = false, 0, sum[:]
+	w.begun, w.entries, w.unread, w.stored = false, 0, 0, sum[:]
 	tail := chunkOf(w.cursor)
 	w.sets.advance(tail)
 	if tail != w.places.chunk {
@@ -194,6 +195,7 @@ func (w *writer) add(ctx context.Context, line journal.Line) error {
 	e, err := audit.ParseLine(line.Bytes)
 	if err != nil {
 		// It has no place and no values: queries pass it by, and verify names it.
+		w.unread++
 		if w.places.next >= 0 {
 			w.places.next += int64(len(line.Bytes)) + 1
 		}

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"log/slog"
@@ -37,7 +38,8 @@ func open(t testing.TB, c journal.Config) *journal.Journal {
 
 func closed(t testing.TB, j *journal.Journal) {
 	t.Helper()
-	if err := j.Close(t.Context()); err != nil {
+	// A test's own context ends before what it cleans up.
+	if err := j.Close(context.WithoutCancel(t.Context())); err != nil {
 		t.Error(err)
 	}
 }
@@ -77,16 +79,21 @@ func read(t testing.TB, lines iter.Seq2[journal.Line, error]) []audit.Event {
 		if err != nil {
 			t.Fatalf("read behind %d lines: %v", len(list), err)
 		}
-		e, err := audit.ParseLine(line.Bytes)
-		if err != nil {
-			t.Fatalf("entry %d: %v", line.Index, err)
-		}
-		if e.Index != line.Index {
-			t.Fatalf("line of entry %d holds entry %d", line.Index, e.Index)
-		}
-		list = append(list, e)
+		list = append(list, parsed(t, line))
 	}
 	return list
+}
+
+func parsed(t testing.TB, line journal.Line) audit.Event {
+	t.Helper()
+	e, err := audit.ParseLine(line.Bytes)
+	if err != nil {
+		t.Fatalf("entry %d: %v", line.Index, err)
+	}
+	if e.Index != line.Index {
+		t.Fatalf("line of entry %d holds entry %d", line.Index, e.Index)
+	}
+	return e
 }
 
 // names renders events shortly: the action of a system event, the id of others.

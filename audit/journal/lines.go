@@ -50,10 +50,10 @@ func (r *lineReader) next() ([]byte, error) {
 		switch {
 		case r.eof && len(r.rest) == 0:
 			return nil, io.EOF
-		case r.eof:
-			return nil, errPartialLine
 		case len(r.rest) >= longestLine:
 			return nil, errLongLine
+		case r.eof:
+			return nil, errPartialLine
 		}
 		kept := copy(r.buf, r.rest)
 		n, err := r.f.ReadAt(r.buf[kept:], r.offset+int64(kept))

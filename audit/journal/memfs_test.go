@@ -451,3 +451,10 @@ func (m *memFS) setFree(n int64) {
 	defer m.mu.Unlock()
 	m.free = n
 }
+
+// meddle does to a file what another process might.
+func (m *memFS) meddle(op func(names map[string]*memInode)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	op(m.names)
+}

@@ -47,9 +47,13 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 		var c cut
 		if i < len(segs)-1 {
 			end := segs[i+1].first
-			c, next, err = checkSealed(d, s, end)
+			var bad *CorruptError
+			c, next, bad, err = checkSealed(d, s, end)
 			if err == nil && next < end {
 				err = checkLoss(d, segs, Range{next, end - 1})
+				if err != nil && bad != nil {
+					err = damaged(bad)
+				}
 			}
 		} else {
 			c, next, stopped, err = checkLast(d, s)
@@ -89,28 +93,32 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 }
 
 // checkSealed checks a segment that another follows, by its first and last line.
-// It returns what stands behind the log's line before end, and the index behind
-// the last line that is there.
-func checkSealed(d Dir, s segment, end uint64) (cut, uint64, error) {
+// It returns what stands behind the last of the log's lines that is there, up to
+// that before end, the index behind that line, and what is wrong with the line
+// that should follow, if there is one.
+func checkSealed(d Dir, s segment, end uint64) (c cut, next uint64, bad *CorruptError, err error) {
 	f, err := d.OpenFile(s.name, os.O_RDONLY)
 	if err != nil {
-		return cut{}, s.first, err
+		return cut{}, s.first, nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return cut{}, s.first, err
+		return cut{}, s.first, nil, err
+	}
+	rest := func(index uint64, from int64) cut {
+		return cut{segment: s, index: index, from: from, size: info.Size, what: "surplus", action: actionSurplus}
 	}
 	r := newLineReader(f, 0)
 	if line, err := r.next(); err == nil {
 		if _, err := parse(line, s.first); err != nil {
-			return cut{}, s.first, damaged(&CorruptError{s.name, s.first, 0, err})
+			return rest(s.first, 0), s.first, &CorruptError{s.name, s.first, 0, err}, nil
 		}
 	}
 	if pos, last, ok, err := lastLine(f, info.Size); err != nil {
-		return cut{}, s.first, err
+		return cut{}, s.first, nil, err
 	} else if ok && last == end-1 && pos == info.Size {
-		return cut{}, end, nil
+		return cut{}, end, nil, nil
 	}
 
 	offset, index := seek(f, info.Size, s.first, end)
@@ -119,16 +127,16 @@ func checkSealed(d Dir, s segment, end uint64) (cut, uint64, error) {
 		at := r.offset
 		line, err := r.next()
 		if errors.Is(err, io.EOF) || errors.Is(err, errPartialLine) {
-			return cut{}, index, nil
+			return rest(index, at), index, nil, nil
 		}
 		if err == nil {
 			_, err = parse(line, index)
 		}
 		if err != nil {
-			return cut{}, index, damaged(&CorruptError{s.name, index, at, err})
+			return rest(index, at), index, &CorruptError{s.name, index, at, err}, nil
 		}
 	}
-	return cut{segment: s, index: end, from: r.offset, size: info.Size, what: "surplus", action: actionSurplus}, end, nil
+	return rest(end, r.offset), end, nil, nil
 }
 
 // checkLast checks every line of the newest segment. It returns the remains of an
@@ -228,7 +236,8 @@ func (c cut) apply(d Dir) (string, error) {
 		err = aside.Sync()
 	}
 	if err := errors.Join(err, aside.Close()); err != nil {
-		return "", err
+		// A start that is tried over and over on a full disk must not fill it.
+		return "", errors.Join(err, d.Remove(name))
 	}
 	if err := d.Sync(); err != nil {
 		return "", err

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"time"
-
-	"github.com/gatepost-proxy/gatepost/audit"
 )
 
 // replacedError says that the file at a segment's path is not what the journal
@@ -56,7 +54,7 @@ func (j *Journal) salvage(seg *openSegment, e *replacedError) {
 		j.note(actionFileReplaced, 0, e.Error())
 		return
 	}
-	kept := end
+	kept, from := end, seg.size
 	detail := e.Error()
 	switch e.damage {
 	case damageDeleted, damageOther:
@@ -67,9 +65,10 @@ func (j *Journal) salvage(seg *openSegment, e *replacedError) {
 		}
 		detail += "; restored from the open file"
 	case damageTruncated:
-		kept = j.readable(seg, end)
+		kept, from = j.readable(seg, end)
+		detail += j.cutForeign(seg, kept, from)
 	case damageAppended:
-		detail += "; what was added is not part of the log"
+		detail += j.cutForeign(seg, kept, from)
 	}
 	if kept == end {
 		j.note(actionFileReplaced, 0, detail)
@@ -81,7 +80,7 @@ func (j *Journal) salvage(seg *openSegment, e *replacedError) {
 	j.mu.Unlock()
 	j.log.Error("DURABLE AUDIT ENTRIES ARE LOST: somebody else changed a segment; restore it from a copy",
 		"dir", j.cfg.Dir, "segment", seg.name, "damage", string(e.damage), "first", lost.First, "last", lost.Last)
-	j.note(actionFileReplaced, end-kept, lossDetail(lost, e.Error()))
+	j.note(actionFileReplaced, end-kept, lossDetail(lost, detail))
 }
 
 // restore puts the durable part of the segment back at its path, from the open
@@ -111,19 +110,38 @@ func (j *Journal) restore(seg *openSegment) error {
 }
 
 // readable returns the index behind the last entry that can still be read from
-// the start of the segment, at most end.
-func (j *Journal) readable(seg *openSegment, end uint64) uint64 {
+// the start of the segment, at most end, and the offset behind it.
+func (j *Journal) readable(seg *openSegment, end uint64) (uint64, int64) {
 	r := newLineReader(seg.file, 0)
 	for index := seg.first; index < end; index++ {
+		at := r.offset
 		line, err := r.next()
-		if err != nil {
-			return index
+		if err == nil {
+			_, err = parse(line, index)
 		}
-		if got, ok := audit.ParseHead(line); !ok || got != index {
-			return index
+		if err != nil {
+			return index, at
 		}
 	}
-	return end
+	return end, r.offset
+}
+
+// cutForeign keeps aside what stands in the segment behind the log's own lines,
+// and says so. If that fails, the next Open does it.
+func (j *Journal) cutForeign(seg *openSegment, index uint64, from int64) string {
+	info, err := seg.file.Stat()
+	if err == nil && info.Size == from {
+		return ""
+	}
+	c := cut{segment: seg.segment, index: index, from: from, size: info.Size, what: "surplus"}
+	if err == nil {
+		var name string
+		if name, err = c.apply(j.dir); err == nil {
+			return "; what is not part of the log is kept in " + name
+		}
+	}
+	j.log.Error("audit segment keeps an end that is not part of the log", "segment", seg.name, "from", from, "error", err)
+	return ""
 }
 
 // lossDetail is the detail of an event that records lost entries.

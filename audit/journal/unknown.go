@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -48,6 +49,9 @@ func unknownOutcomes(d Dir, segs []segment, next uint64) ([]audit.Event, error) 
 		}
 		return true
 	})
+	if bad, ok := errors.AsType[*CorruptError](err); ok {
+		return nil, damaged(bad)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find intents without outcome: %w", err)
 	}

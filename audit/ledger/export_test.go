@@ -39,7 +39,7 @@ var (
 	ParseTilePath = parseTilePath
 	WidthAt       = widthAt
 	EdgeTiles     = edgeTiles
-	NewOSFS       = func() FS { return osFS{} }
+	Canonical     = canonical
 )
 
 // CheckTiles reads every tile of the checkpoint that stands in a directory and

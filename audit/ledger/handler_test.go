@@ -203,9 +203,9 @@ func TestHandlerEmptyLog(t *testing.T) {
 // Readers meet no gap while the log grows under them and tiles are superseded.
 func TestReadersBesideWriter(t *testing.T) {
 	src := newMemSource(nil)
-	l := open(t, ledger.Config{Dir: t.TempDir(), Source: src})
+	l := open(t, ledger.Config{FS: newMemFS(), Source: src})
 	defer l.Close(background())
-	all := lines(700, "")
+	all := smallLines(700)
 	src.grow(all[0])
 	mustStep(t, l)
 	h := l.Handler()

@@ -47,6 +47,19 @@ func lines(n int, salt string) [][]byte {
 	return list
 }
 
+// smallLines are the smallest lines that are whole.
+func smallLines(n int) [][]byte {
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = smallLine(uint64(i), "a")
+	}
+	return list
+}
+
+func smallLine(i uint64, action string) []byte {
+	return audit.AppendLine(nil, &audit.Event{Index: i, ID: "i", Kind: audit.KindSystem, Time: epoch, Origin: "o", Action: action})
+}
+
 // merkleRoot is MTH of RFC 6962, section 2.1, word for word.
 func merkleRoot(leaves [][]byte) tlog.Hash {
 	switch len(leaves) {

@@ -14,7 +14,7 @@ import (
 // Lost or damaged tiles are made again, to the byte, whenever that is noticed.
 func TestRebuild(t *testing.T) {
 	const size = 66000 // three levels
-	all := lines(size+10, "")
+	all := smallLines(size + 10)
 	whole := t.TempDir()
 	key := signedLog(t, whole, all[:size])
 

@@ -245,6 +245,9 @@ func (s *scanned) parse(line []byte) {
 		s.bad = errLongLine
 		return
 	}
+	if canonical(line) {
+		return
+	}
 	e, err := audit.ParseLine(line)
 	if err != nil {
 		s.bad = err

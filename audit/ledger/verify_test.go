@@ -74,7 +74,8 @@ func TestVerifySound(t *testing.T) {
 // its entry.
 func TestVerifyEveryByte(t *testing.T) {
 	dir := t.TempDir()
-	all := lines(5, "")
+	all := smallLines(5)
+	all[2] = line(2, "")
 	key := makeLog(t, dir, all, 3)
 	segments := map[string]int{segmentName(0): 0, segmentName(3): 3}
 	var checked int
@@ -88,7 +89,7 @@ func TestVerifyEveryByte(t *testing.T) {
 		}
 		sound := mustRead(t, path)
 		for i := range sound {
-			for _, mask := range []byte{1 << (i % 8), sound[i] ^ '\n'} {
+			for _, mask := range []byte{1 << (i % 8), 0x20, sound[i] ^ '\n'} {
 				if mask == 0 {
 					continue
 				}
@@ -402,7 +403,7 @@ func TestVerifyMalformedThoughSigned(t *testing.T) {
 func TestVerifyTiles(t *testing.T) {
 	const size = 66000
 	whole := filepath.Join(t.TempDir(), "audit")
-	all := lines(size, "")
+	all := smallLines(size)
 	key := makeLog(t, whole, all, 10000)
 	tests := []struct {
 		name   string
@@ -433,7 +434,7 @@ func TestVerifyTiles(t *testing.T) {
 			}
 
 			// A line as well.
-			flip(t, filepath.Join(dir, segmentName(20000)), 300)
+			flip(t, filepath.Join(dir, segmentName(20000)), 80)
 			r = verify(t, ledger.VerifyOptions{Dir: dir, VerifierKeys: []string{key}})
 			if diff := cmp.Diff(kinds{ledger.FaultTile: 1, ledger.FaultChanged: 1}, kindsOf(r)); diff != "" {
 				t.Errorf("with a changed line (-want +got):\n%s%s", diff, describe(r))
@@ -448,7 +449,7 @@ func TestVerifyTiles(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "audit")
 		copyDir(t, whole, dir)
 		flip(t, filepath.Join(dir, "ledger", "tile", "0", "078"), 5) // 19968 to 20223
-		flip(t, filepath.Join(dir, segmentName(20000)), 300)
+		flip(t, filepath.Join(dir, segmentName(20000)), 80)
 		r := verify(t, ledger.VerifyOptions{Dir: dir, VerifierKeys: []string{key}})
 		if diff := cmp.Diff(kinds{ledger.FaultTile: 1, ledger.FaultChanged: 1}, kindsOf(r)); diff != "" {
 			t.Errorf("faults (-want +got):\n%s%s", diff, describe(r))
@@ -485,11 +486,11 @@ func changeAlike(t *testing.T, dir string, index int, tile string, at int) {
 	first := index / 10000 * 10000
 	name := filepath.Join(dir, segmentName(first))
 	list := bytes.Split(bytes.TrimSuffix(mustRead(t, name), []byte("\n")), []byte("\n"))
-	list[index-first] = line(uint64(index), "x")
+	list[index-first] = smallLine(uint64(index), "b")
 	mustWrite(t, name, append(bytes.Join(list, []byte("\n")), '\n'))
 	name = filepath.Join(dir, "ledger", "tile", tile)
 	data := mustRead(t, name)
-	h := tlog.RecordHash(line(uint64(index), "x"))
+	h := tlog.RecordHash(smallLine(uint64(index), "b"))
 	copy(data[at*32:], h[:])
 	mustWrite(t, name, data)
 }

@@ -77,7 +77,7 @@ func (n Node) Fields(required []string, optional ...string) []Node {
 
 func (n Node) below(name string) string { return strings.TrimPrefix(n.path+"."+name, ".") }
 
-// Items are those of a list; of anything else it has none.
+// Items are those of a list, and nil of anything else.
 func (n Node) Items() []Node {
 	list, ok := n.node.(*ast.SequenceNode)
 	if !ok {

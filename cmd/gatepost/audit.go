@@ -26,7 +26,8 @@ configuration with --config; else GATEPOST_AUDIT_DIR or data/audit is read.
 Two lines of the log belong to a call to AWS: the intent, written before AWS is
 asked, and the outcome, written before the caller is answered. They share an id.`,
 	}
-	cmd.AddCommand(newAuditTailCommand(p), newAuditQueryCommand(p), newAuditShowCommand(p))
+	cmd.AddCommand(newAuditTailCommand(p), newAuditQueryCommand(p), newAuditShowCommand(p), newAuditExportCommand(p),
+		newAuditVerifyCommand(p), newAuditProveCommand(p), newAuditCheckProofCommand(p), newAuditPublicKeyCommand(p))
 	return grouping(cmd)
 }
 

@@ -57,7 +57,7 @@ func newConfigCheckCommand(p *program) *cobra.Command {
 		Long: `Reads the configuration as gatepost serve would: flags over environment over
 file. Every fault is reported at once, with the place where the value was given;
 unknown keys and unknown GATEPOST_ variables are faults. The files that it names
-are looked at too.
+are judged too, as gatepost serve judges them.
 
 Without faults the effective configuration is printed as YAML, each value that is
 not the default with the place it came from. It holds no secrets.

@@ -39,7 +39,7 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 func (s *service) trackMetrics() {
 	s.metrics.Audit.Track(func() metrics.AuditState {
 		h := s.journal.Health()
-		return metrics.AuditState{Healthy: h.OK, FreeBytes: h.FreeBytes}
+		return metrics.AuditState{Healthy: h.OK, FreeBytes: h.FreeBytes, Checkpoint: s.ledger.Health().Signed}
 	})
 	if s.cache != nil {
 		s.metrics.Cache.Track(func() metrics.CacheState {
@@ -51,6 +51,12 @@ func (s *service) trackMetrics() {
 		status := s.keys.Status()
 		return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded}
 	})
+	if s.tokens != nil {
+		s.metrics.Tokens.Track(func() metrics.ReloadState {
+			status := s.tokens.Status()
+			return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded}
+		})
+	}
 	if s.tls != nil {
 		s.metrics.TLS.Track(func() metrics.ReloadState {
 			status := s.tls.Status()

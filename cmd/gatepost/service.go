@@ -14,7 +14,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/gatepost-proxy/gatepost/audit/console"
+	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
+	"github.com/gatepost-proxy/gatepost/audit/ledger"
 	"github.com/gatepost-proxy/gatepost/cache"
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
 	"github.com/gatepost-proxy/gatepost/metrics"
@@ -34,11 +38,15 @@ type service struct {
 	metrics  *metrics.Metrics
 	keys     *keyring.Ring
 	tls      *certificate.Store // nil on plaintext
+	tokens   *token.Store       // nil on loopback, where none are needed
 	journal  *journal.Journal
+	ledger   *ledger.Ledger
+	index    *index.Index
 	upstream *upstream.Client
 	cache    *cache.Cache // nil when it is turned off
 	handler  *proxy.Handler
 	callers  *http1.Server
+	console  *console.Console
 	admin    *http.Server
 
 	callersListener, adminListener net.Listener
@@ -81,6 +89,11 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	if s.keys, err = keyring.Open(c.Callers.KeysFile, keyring.Options{Regions: c.Upstream.Regions, Logger: log}); err != nil {
 		return nil, err
 	}
+	if c.Admin.TokensFile != "" {
+		if s.tokens, err = token.Open(c.Admin.TokensFile, token.Options{Logger: log}); err != nil {
+			return nil, err
+		}
+	}
 	if c.Proxy.TLS.CertFile != "" {
 		files := certificate.Files{Cert: c.Proxy.TLS.CertFile, Key: c.Proxy.TLS.KeyFile, ClientCA: c.Proxy.TLS.ClientCAFile}
 		if s.tls, err = certificate.Open(files, certificate.Options{Logger: log}); err != nil {
@@ -92,6 +105,15 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 		Logger: log, Observer: journalObserver{s.metrics.Audit},
 	})
 	if err != nil {
+		return nil, err
+	}
+	source := ledger.JournalSource(s.journal, c.Audit.Dir) // which can be read to its last line after the journal is closed
+	if s.ledger, err = ledger.Open(ctx, ledger.Config{
+		Dir: c.Audit.Dir, Origin: origin(c.Audit.Origin), Interval: c.Audit.CheckpointInterval, Source: source, Logger: log,
+	}); err != nil {
+		return nil, err
+	}
+	if s.index, err = index.Open(ctx, index.Config{Dir: c.Audit.Dir, Source: source, Logger: log}); err != nil {
 		return nil, err
 	}
 	s.upstream, err = upstream.New(ctx, upstream.Config{
@@ -130,11 +152,17 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 		s.callers.TLS = s.tls.Config()
 		s.background.Go(func() { s.tls.Run(background) })
 	}
-	s.admin = newAdminServer(s)
+	s.console = newConsole(s)
+	s.admin = s.console.Server()
 	s.trackMetrics()
 
 	s.background.Go(func() { s.keys.Run(background) })
 	s.background.Go(func() { s.handler.Run(background) })
+	if s.tokens != nil {
+		s.background.Go(func() { s.tokens.Run(background) })
+	}
+	s.follow(background, "ledger", s.ledger.Run)
+	s.follow(background, "index", s.index.Run)
 	go func() { s.failed <- s.callers.Serve(s.callersListener) }()
 	go func() { s.failed <- s.admin.Serve(s.adminListener) }()
 	return s, nil
@@ -144,6 +172,11 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 func (s *service) reload() {
 	if err := s.keys.Reload(); err != nil {
 		s.log.Error("reload keys", slog.Any("err", err))
+	}
+	if s.tokens != nil {
+		if err := s.tokens.Reload(); err != nil {
+			s.log.Error("reload tokens", slog.Any("err", err))
+		}
 	}
 	if s.tls != nil {
 		if err := s.tls.Reload(); err != nil {
@@ -178,8 +211,15 @@ func (s *service) release(ctx context.Context) error {
 	if s.journal != nil {
 		errs = append(errs, s.journal.Close(flush))
 	}
+	// The listener outlives the log, so that readiness can be asked for to the end; what it reads from has to outlive the listener.
 	if s.admin != nil {
 		errs = append(errs, s.admin.Shutdown(flush))
+	}
+	if s.index != nil {
+		errs = append(errs, s.index.Close())
+	}
+	if s.ledger != nil {
+		errs = append(errs, s.ledger.Close(flush))
 	}
 	for _, ln := range []net.Listener{s.callersListener, s.adminListener} {
 		if ln != nil {

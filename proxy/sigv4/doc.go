@@ -10,7 +10,7 @@
 //	if err != nil {
 //		// err is an *Error: its Reason, Status and Public text say what to answer.
 //	}
-//	key := keys[claim.AccessKeyID] // or a DummyKey, so that an unknown key costs the same
+//	key := keys[claim.AccessKeyID] // or one that nobody has, so that an unknown id costs the same
 //	if !claim.Verify(key) {
 //		// refuse with PublicSignature
 //	}

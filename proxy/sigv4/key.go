@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -16,8 +15,6 @@ import (
 // shows itself as REDACTED.
 type SigningKey struct {
 	macs sync.Pool // of *mac, each keyed
-	// usable is 1, or 0 for a key that must never be found right.
-	usable int
 }
 
 // mac is an HMAC-SHA256 and the memory for one use of it.
@@ -34,20 +31,7 @@ func DeriveKey(secret, date, region, service string) *SigningKey {
 	key = sum(key, region)
 	key = sum(key, service)
 	key = sum(key, terminator)
-	return newSigningKey(key, 1)
-}
-
-// DummyKey returns a key made of random bytes that verifies nothing. Checking a
-// claim against it costs what checking against any other key does: use it where
-// the access key id is unknown, so that time does not tell.
-func DummyKey() *SigningKey {
-	key := make([]byte, sha256.Size)
-	rand.Read(key) // never fails: crypto/rand ends the process instead
-	return newSigningKey(key, 0)
-}
-
-func newSigningKey(key []byte, usable int) *SigningKey {
-	k := &SigningKey{usable: usable}
+	k := &SigningKey{}
 	k.macs.New = func() any {
 		m := &mac{hash: hmac.New(sha256.New, key)}
 		m.hash.Reset() // keeps the keyed state, so that later uses skip the key
@@ -79,7 +63,7 @@ func (k *SigningKey) matches(amzDate string, a *Authorization, requestHash *[32]
 		return false
 	}
 	signature := k.sign(amzDate, a, requestHash)
-	return subtle.ConstantTimeCompare(signature[:], a.Signature[:])&k.usable == 1
+	return subtle.ConstantTimeCompare(signature[:], a.Signature[:]) == 1
 }
 
 func appendStringToSign(dst []byte, amzDate string, a *Authorization, requestHash *[32]byte) []byte {

@@ -3,7 +3,7 @@ package token
 import "time"
 
 // Poll is one look of Run.
-func (s *Store) Poll() { s.poll() }
+func (s *Store) Poll() { s.file.Poll() }
 
 // Definition is a token as a file has it.
 type Definition struct {
@@ -15,7 +15,7 @@ type Definition struct {
 
 // Parse reads text as Open does.
 func Parse(text []byte) ([]Definition, error) {
-	tokens, err := parse("tokens.yaml", text)
+	tokens, err := tokensFile().Parse("tokens.yaml", text)
 	if err != nil {
 		return nil, err
 	}

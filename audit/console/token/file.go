@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // File edits a tokens file. Comments, order and layout stay as they are. A change
@@ -27,10 +27,6 @@ var (
 	ErrNameTaken = errors.New("there is a token of this name already")
 )
 
-// errLayout says that a file is sound, but laid out in a way in which a change of
-// its text cannot be made with care.
-var errLayout = errors.New("the file's layout is none that can be edited here; edit it by hand")
-
 // Info is what is known of a token by its name.
 type Info struct {
 	Name    string
@@ -40,11 +36,7 @@ type Info struct {
 
 // List returns the tokens in the file's order.
 func (f File) List() ([]Info, error) {
-	file, err := readSteady(f.Path)
-	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", err)
-	}
-	tokens, err := parse(f.Path, file.text)
+	tokens, err := tokensFile().Read(f.Path)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
@@ -69,11 +61,11 @@ func (f File) New(ctx context.Context, i Info) (text string, err error) {
 	if !made.expires.IsZero() && !made.expires.After(time.Now()) {
 		return "", fmt.Errorf("new token %q: it would expire at %s, which is past", made.name, made.expires.Format(time.RFC3339))
 	}
-	err = f.edit(ctx, func(s *source) ([]definition, error) {
-		if _, err := s.find(made.name); err == nil {
+	err = tokensFile().Edit(ctx, f.Path, func(tokens []definition, text *livefile.Text) ([]definition, error) {
+		if _, err := find(tokens, made.name); err == nil {
 			return nil, ErrNameTaken
 		}
-		return append(slices.Clone(s.tokens), made), s.add(&made)
+		return append(tokens, made), text.Add(made.line())
 	})
 	if err != nil {
 		return "", fmt.Errorf("new token %q: %w", made.name, err)
@@ -83,12 +75,12 @@ func (f File) New(ctx context.Context, i Info) (text string, err error) {
 
 // Delete removes a token. Comments above and below it stay.
 func (f File) Delete(ctx context.Context, name string) error {
-	err := f.edit(ctx, func(s *source) ([]definition, error) {
-		i, err := s.find(name)
+	err := tokensFile().Edit(ctx, f.Path, func(tokens []definition, text *livefile.Text) ([]definition, error) {
+		i, err := find(tokens, name)
 		if err != nil {
 			return nil, err
 		}
-		return slices.Delete(slices.Clone(s.tokens), i, i+1), s.remove(i)
+		return slices.Delete(tokens, i, i+1), text.Remove(i)
 	})
 	if err != nil {
 		return fmt.Errorf("delete token %q: %w", name, err)
@@ -96,43 +88,10 @@ func (f File) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// edit has change alter the text of the file, and replaces the file if the altered
-// text means the tokens that change returns and nothing else.
-func (f File) edit(ctx context.Context, change func(*source) ([]definition, error)) error {
-	path, err := filepath.EvalSymlinks(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		path, err = f.Path, nil
+func find(tokens []definition, name string) (int, error) {
+	i := slices.IndexFunc(tokens, func(d definition) bool { return d.name == name })
+	if i < 0 {
+		return 0, ErrNoToken
 	}
-	if err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, path+".lock")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-
-	file, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		file, err = &tokensFile{text: []byte(emptyFile)}, nil
-	}
-	if err != nil {
-		return err
-	}
-	s, err := parseSource(f.Path, file.text)
-	if err != nil {
-		return err
-	}
-	want, err := change(s)
-	if err != nil {
-		return err
-	}
-	got, err := parse(f.Path, s.text)
-	if err != nil || !slices.EqualFunc(got, want, func(a, b definition) bool { return a.equal(&b) }) {
-		return errLayout
-	}
-	if len(s.text) > maxFile {
-		return fmt.Errorf("%s would be larger than %d bytes; delete tokens that are no longer needed", f.Path, maxFile)
-	}
-	return replace(path, s.text, file.info)
+	return i, nil
 }

@@ -1,98 +1,75 @@
 package token
 
 import (
+	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
-// parser reads the tree of one tokens file and collects its faults.
-type parser struct {
-	file   string
-	faults []*Fault
+// Fault is one thing wrong with a tokens file. It quotes nothing of the file that
+// could be a token in the wrong place.
+type Fault = livefile.Fault
+
+// tokensFile is room for a thousand tokens. It refuses a file that others may
+// change; they may read it, as it holds no token.
+func tokensFile() *livefile.List[definition] {
+	return &livefile.List[definition]{
+		Name: "tokens",
+		Rules: livefile.Rules{MaxBytes: 128 << 10, Mode: func(mode fs.FileMode, _ []byte) (why, chmod string) {
+			if mode&0o022 != 0 {
+				return "who may write it can give himself a role", "go-w"
+			}
+			return "", ""
+		}},
+		Empty: "# The tokens of gatepost's admin listener, as SHA-256. `gatepost tokens --help` tells more.\ntokens: []\n",
+		Items: parseTokens,
+		Equal: (*definition).equal,
+	}
 }
 
-// parse returns the tokens of a file that has no fault, or all of its faults.
-func parse(file string, text []byte) ([]definition, error) {
-	root, fault := parseTree(file, text)
-	if fault != nil {
-		return nil, fault
-	}
-	p := &parser{file: file}
-	tokens := p.tokens(root)
-	if err := joinFaults(p.faults); err != nil {
-		return nil, err
-	}
-	return tokens, nil
-}
-
-func (p *parser) fault(at ast.Node, key, format string, args ...any) {
-	line, column := position(at)
-	p.faults = append(p.faults, &Fault{File: p.file, Line: line, Column: column, Key: key, Problem: fmt.Sprintf(format, args...)})
-}
-
-func (p *parser) tokens(root ast.Node) []definition {
-	fields := p.fields(root, "", "tokens")
-	if len(fields) == 0 {
-		return nil // which was a fault
-	}
-	items, _ := p.items(fields[0].value, "tokens")
-	tokens := make([]definition, 0, len(items))
+func parseTokens(items []livefile.Node) []definition {
+	tokens := make([]definition, len(items))
 	names, sums := make(map[string]int), make(map[sum]int) // on which lines
 	for i, item := range items {
-		path := fmt.Sprintf("tokens[%d]", i)
-		d, at := p.token(item, path)
-		if node := at["name"]; node != nil {
-			line, _ := position(node)
-			if first, twice := names[d.name]; twice {
-				p.fault(node, path+".name", "is already the name of the token on line %d", first)
-			} else {
-				names[d.name] = line
+		d := &tokens[i]
+		for _, f := range item.Fields([]string{"name", "role", "sha256"}, "expires") {
+			switch f.Name {
+			case "name":
+				if !f.Text(func(text string) error { d.name = text; return checkName(text) }) {
+					break
+				}
+				if first, twice := names[d.name]; twice {
+					f.Fault("is already the name of the token on line %d", first)
+				} else {
+					names[d.name] = f.Line()
+				}
+			case "role":
+				f.Text(func(text string) (err error) { d.role, err = ParseRole(text); return err })
+			case "sha256":
+				if !f.Digits(func(text string) (err error) { d.sum, err = parseSum(text); return err }) {
+					break
+				}
+				if first, twice := sums[d.sum]; twice {
+					f.Fault("is the token on line %d again; make one for each bearer", first)
+				} else {
+					sums[d.sum] = f.Line()
+				}
+			case "expires":
+				f.Text(func(text string) (err error) { d.expires, err = parseExpiry(text); return err })
 			}
 		}
-		if node := at["sha256"]; node != nil {
-			line, _ := position(node)
-			if first, twice := sums[d.sum]; twice {
-				p.fault(node, path+".sha256", "is the token on line %d again; make one for each bearer", first)
-			} else {
-				sums[d.sum] = line
-			}
-		}
-		tokens = append(tokens, d)
 	}
 	return tokens
 }
 
-// token returns the nodes of the values that can be used beside them.
-func (p *parser) token(node ast.Node, path string) (d definition, usable map[string]ast.Node) {
-	fields := p.fields(node, path, "name", "role", "sha256", "expires")
-	given, usable := make(map[string]bool), make(map[string]ast.Node)
-	for _, f := range fields {
-		given[f.name] = true
-		ok := p.text(f, path+"."+f.name, func(text string) (err error) {
-			switch f.name {
-			case "name":
-				d.name, err = text, checkName(text)
-			case "role":
-				d.role, err = ParseRole(text)
-			case "sha256":
-				d.sum, err = parseSum(text)
-			case "expires":
-				d.expires, err = parseExpiry(text)
-			}
-			return err
-		})
-		if ok {
-			usable[f.name] = f.value
-		}
+// line is a token as an item of the file.
+func (d *definition) line() string {
+	line := fmt.Sprintf("- {name: %s, role: %s, sha256: %q", livefile.Quote(d.name), d.role, hex.EncodeToString(d.sum[:]))
+	if !d.expires.IsZero() {
+		line += ", expires: " + d.expires.Format(time.RFC3339)
 	}
-	if len(fields) == 0 {
-		return d, nil
-	}
-	for _, name := range []string{"name", "role", "sha256"} {
-		if !given[name] {
-			p.fault(fields[0].key, path+"."+name, "is missing")
-		}
-	}
-	return d, usable
+	return line + "}"
 }

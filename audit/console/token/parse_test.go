@@ -80,7 +80,7 @@ func TestFaults(t *testing.T) {
 		{"key that is no word", "1: []\n", "1:1: has a key that is not a plain word; known are tokens"},
 		{"anchor", "tokens: &a []\n", "1:9: tokens: anchors, aliases and tags are not used in a tokens file; write it out"},
 		{"item that is no mapping", "tokens:\n  - soc\n", "2:5: tokens[0]: is string; it needs a mapping of name, role, sha256, expires"},
-		{"empty item", "tokens: [{}]\n", "1:10: tokens[0]: is empty"},
+		{"empty item", "tokens: [{}]\n", "1:10: tokens[0]: is empty; known keys are name, role, sha256, expires"},
 		{"all missing but one", item("role: viewer"), "2:6: tokens[0].name: is missing\n2:6: tokens[0].sha256: is missing"},
 		{"role missing", item("name: a, " + sha), "2:6: tokens[0].role: is missing"},
 		{"unknown field", item("name: a, role: viewer, " + sha + ", note: b"), `2:103: tokens[0]: unknown key "note"; known are name, role, sha256, expires`},

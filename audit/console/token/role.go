@@ -3,6 +3,8 @@ package token
 import (
 	"fmt"
 	"slices"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // Role says what the bearer of a token may do.
@@ -30,5 +32,5 @@ func ParseRole(word string) (Role, error) {
 	if r := Role(word); slices.Contains(Roles(), r) {
 		return r, nil
 	}
-	return "", fmt.Errorf("unknown role%s; roles are %s and %s", quoteWord(word), Viewer, Operator)
+	return "", fmt.Errorf("unknown role%s; roles are %s and %s", livefile.QuoteWord(word), Viewer, Operator)
 }

@@ -1,12 +1,12 @@
 package token
 
 import (
-	"crypto/sha256"
+	"context"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // Options are what a [Store] needs beside the file.
@@ -23,16 +23,11 @@ type Store struct {
 	path   string
 	logger *slog.Logger
 	now    func() time.Time
-
-	tokens atomic.Pointer[map[sum]definition] // the map does not change
-	status atomic.Pointer[Status]
-
-	reload  sync.Mutex // serialises reads of the file; guards what follows
-	seen    fingerprint
-	hash    [sha256.Size]byte // of the text last parsed
-	verdict error             // on that text
-	failure string            // the fault last logged, "" when the file was sound
+	file   *livefile.Follower[tokenSet]
 }
+
+// tokenSet is what one sound file holds. It does not change.
+type tokenSet map[sum]definition
 
 // Status tells whether the tokens in use are those of the file.
 type Status struct {
@@ -54,83 +49,37 @@ func Open(path string, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.tokens.Store(new(map[sum]definition{}))
-	s.status.Store(&Status{})
-	if err := s.Reload(); err != nil {
+	file, err := livefile.Follow(livefile.Source[tokenSet]{
+		Path: path, Rules: tokensFile().Rules, What: "tokens", Parse: s.parse, Logger: s.logger, Now: s.now,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("open tokens file: %w", err)
 	}
+	s.file = file
 	return s, nil
 }
 
+// Run follows the file until ctx is done. One Run at a time is enough.
+func (s *Store) Run(ctx context.Context) { s.file.Run(ctx) }
+
 // Reload reads the file now, changed or not. On an error the tokens in use stay.
-func (s *Store) Reload() error {
-	s.reload.Lock()
-	defer s.reload.Unlock()
-	return s.read(true)
-}
+func (s *Store) Reload() error { return s.file.Reload() }
 
 // Status is cheap enough for every probe and scrape.
-func (s *Store) Status() Status { return *s.status.Load() }
-
-// read is called with reload held. Text that was parsed before is not parsed
-// again, unless it is forced.
-func (s *Store) read(force bool) error {
-	file, err := readSteady(s.path)
-	if err != nil {
-		s.seen = fingerprint{}
-		return s.refuse(err)
-	}
-	s.seen = file.state
-	if force || file.hash != s.hash {
-		s.hash = file.hash
-		s.verdict = s.parse(file.text)
-	}
-	if s.verdict != nil {
-		return s.refuse(s.verdict)
-	}
-	s.accept()
-	return nil
+func (s *Store) Status() Status {
+	l := s.file.Status()
+	return Status{Tokens: len(l.Value), Loaded: l.At, Err: l.Err, Since: l.Since}
 }
 
-// parse makes the tokens of text those in use.
-func (s *Store) parse(text []byte) error {
-	definitions, err := parse(s.path, text)
+func (s *Store) parse(text []byte, _ tokenSet) (tokenSet, error) {
+	definitions, err := tokensFile().Parse(s.path, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	tokens := make(map[sum]definition, len(definitions))
+	tokens := make(tokenSet, len(definitions))
 	for _, d := range definitions {
 		tokens[d.sum] = d
 	}
-	s.tokens.Store(&tokens)
-	s.status.Store(&Status{Tokens: len(tokens), Loaded: s.now()})
 	s.logger.Info("admin tokens loaded", slog.String("file", s.path), slog.Int("tokens", len(tokens)))
-	return nil
-}
-
-// accept notes that the tokens in use are those of the file.
-func (s *Store) accept() {
-	if s.failure != "" {
-		s.failure = ""
-		s.logger.Info("tokens file mended", slog.String("file", s.path))
-	}
-	if status := *s.status.Load(); status.Err != nil {
-		status.Err, status.Since = nil, time.Time{}
-		s.status.Store(&status)
-	}
-}
-
-// refuse keeps the tokens in use and notes why, once for each new reason.
-func (s *Store) refuse(err error) error {
-	status := *s.status.Load()
-	status.Err = err
-	if status.Since.IsZero() {
-		status.Since = s.now()
-	}
-	s.status.Store(&status)
-	if text := err.Error(); text != s.failure {
-		s.failure = text
-		s.logger.Error("tokens file refused, the tokens loaded before stay in use", slog.String("file", s.path), slog.Any("error", err))
-	}
-	return err
+	return tokens, nil
 }

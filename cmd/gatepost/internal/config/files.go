@@ -1,122 +1,111 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+
+	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/proxy/certificate"
+	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
 
-// checkFiles looks at the files that the settings name: that TLS material can
-// be read and fits together, that the keys are not open to others, that
-// directories are directories. A keys file that does not exist yet is no
-// fault, nor is the log's directory.
+// checkFiles has the files that the settings name judged by the code that will
+// read them, and looks whether directories are directories. A keys file that does
+// not exist yet is no fault, nor is the log's directory.
 func (l *loader) checkFiles() {
-	check := func(key string, err error) {
-		if err != nil {
-			l.reject(key, err.Error())
-		}
-	}
 	c := l.config
-	certErr, keyErr := readable(c.Proxy.TLS.CertFile), readable(c.Proxy.TLS.KeyFile)
-	check("proxy.tls.cert_file", certErr)
-	check("proxy.tls.key_file", keyErr)
-	if certErr == nil && keyErr == nil && c.Proxy.TLS.CertFile != "" && c.Proxy.TLS.KeyFile != "" {
-		if _, err := tls.LoadX509KeyPair(c.Proxy.TLS.CertFile, c.Proxy.TLS.KeyFile); err != nil {
-			check("proxy.tls.cert_file", fmt.Errorf("%q and proxy.tls.key_file %q are no pair of certificate and key: %w",
-				c.Proxy.TLS.CertFile, c.Proxy.TLS.KeyFile, err))
+	if t := c.Proxy.TLS; t.CertFile != "" || t.KeyFile != "" || t.ClientCAFile != "" {
+		_, err := certificate.Open(certificate.Files{Cert: t.CertFile, Key: t.KeyFile, ClientCA: t.ClientCAFile}, certificate.Options{})
+		l.rejectFiles(err,
+			setting{"proxy.tls.cert_file", t.CertFile},
+			setting{"proxy.tls.key_file", t.KeyFile},
+			setting{"proxy.tls.client_ca_file", t.ClientCAFile})
+	}
+	if name := c.Callers.KeysFile; name != "" {
+		if err := checkKeys(name, c.Upstream.Regions); !errors.Is(err, fs.ErrNotExist) {
+			l.rejectFiles(err, setting{"callers.keys_file", name})
 		}
 	}
-	check("proxy.tls.client_ca_file", authorities(c.Proxy.TLS.ClientCAFile))
-	switch err := readable(c.Callers.KeysFile); {
-	case err == nil:
-		check("callers.keys_file", private(c.Callers.KeysFile))
-	case !errors.Is(err, fs.ErrNotExist):
-		check("callers.keys_file", err)
+	if name := c.Admin.TokensFile; name != "" {
+		_, err := token.Open(name, token.Options{})
+		l.rejectFiles(err, setting{"admin.tokens_file", name})
 	}
-	check("admin.tokens_file", readable(c.Admin.TokensFile))
 	if c.Audit.Dir != "" {
-		check("audit.dir", directory(c.Audit.Dir, true))
+		l.rejectDirectory("audit.dir", c.Audit.Dir, true)
 	}
 	if c.Correlate.Source == SourceTrailFiles && c.Correlate.TrailDir != "" {
-		check("correlate.trail_dir", directory(c.Correlate.TrailDir, false))
+		l.rejectDirectory("correlate.trail_dir", c.Correlate.TrailDir, false)
 	}
 }
 
-// readable reports why name cannot be read; an empty name is no fault.
-func readable(name string) error {
-	if name == "" {
-		return nil
+// checkKeys leaves regions out when none is known, which is a fault of its own.
+func checkKeys(name string, regions []string) error {
+	if len(regions) == 0 {
+		_, err := keyring.File{Path: name}.List()
+		return err
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return fileError(name, err)
+	_, err := keyring.Open(name, keyring.Options{Regions: regions})
+	return err
+}
+
+// setting is a key and the file that it names.
+type setting struct{ key, file string }
+
+// rejectFiles reports each fault in err with the setting that names its file.
+// Faults of no file are those of settings, and reported already.
+func (l *loader) rejectFiles(err error, settings ...setting) {
+	for _, f := range fileFaults(err) {
+		problem := f.Error()
+		if f.Err != nil {
+			problem = unreadable(f.File, f.Err)
+		}
+		for _, s := range settings {
+			if s.file == f.File {
+				l.reject(s.key, problem)
+				break
+			}
+		}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fileError(name, err)
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%q is a directory: name a file", name)
+}
+
+// fileFaults are all that err holds.
+func fileFaults(err error) []*livefile.Fault {
+	switch e := err.(type) {
+	case *livefile.Fault:
+		return []*livefile.Fault{e}
+	case interface{ Unwrap() error }:
+		return fileFaults(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var faults []*livefile.Fault
+		for _, part := range e.Unwrap() {
+			faults = append(faults, fileFaults(part)...)
+		}
+		return faults
 	}
 	return nil
 }
 
-// private reports a file of secrets that others on this machine can read or
-// change.
-func private(name string) error {
-	if name == "" {
-		return nil
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return fileError(name, err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("%q has mode %04o and holds secrets: run chmod 600 on it", name, mode)
-	}
-	return nil
-}
-
-func authorities(name string) error {
-	if name == "" {
-		return nil
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return fileError(name, err)
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(data) {
-		return fmt.Errorf("%q holds no PEM certificate", name)
-	}
-	return nil
-}
-
-func directory(name string, mayBeMissing bool) error {
-	info, err := os.Stat(name)
-	switch {
+func (l *loader) rejectDirectory(key, name string, mayBeMissing bool) {
+	switch info, err := os.Stat(name); {
 	case errors.Is(err, fs.ErrNotExist) && mayBeMissing:
-		return nil
 	case err != nil:
-		return fileError(name, err)
+		l.reject(key, unreadable(name, err))
 	case !info.IsDir():
-		return fmt.Errorf("%q is not a directory", name)
+		l.reject(key, fmt.Sprintf("%q is not a directory", name))
 	}
-	return nil
 }
 
-// fileError names the file and where a relative name was looked for, and
-// keeps the cause for errors.Is.
-func fileError(name string, err error) error {
-	cause := err
+// unreadable says why, and where a relative name was looked for.
+func unreadable(name string, err error) string {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		cause = pathErr.Err
+		err = pathErr.Err
 	}
-	if wd, wdErr := os.Getwd(); wdErr == nil && len(name) > 0 && name[0] != '/' {
-		return fmt.Errorf("%q in %q: %w", name, wd, cause)
+	if wd, wdErr := os.Getwd(); wdErr == nil && !filepath.IsAbs(name) {
+		return fmt.Sprintf("%q in %q: %v", name, wd, err)
 	}
-	return fmt.Errorf("%q: %w", name, cause)
+	return fmt.Sprintf("%q: %v", name, err)
 }

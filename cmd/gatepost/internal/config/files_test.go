@@ -17,13 +17,13 @@ import (
 )
 
 // writePair makes a certificate and its key as PEM files.
-func writePair(t *testing.T, cert, key string) {
+func writePair(t *testing.T, cert, key string, validFor time.Duration) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(validFor)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +42,36 @@ func writePair(t *testing.T, cert, key string) {
 	}
 }
 
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestCheckFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
-	writePair(t, "cert.pem", "key.pem")
-	writePair(t, "other-cert.pem", "other-key.pem")
-	for name, mode := range map[string]os.FileMode{"open.yaml": 0o644, "keys.yaml": 0o600} {
-		if err := os.WriteFile(name, []byte("keys: []\n"), 0o600); err != nil {
+	writePair(t, "cert.pem", "key.pem", time.Hour)
+	writePair(t, "other-cert.pem", "other-key.pem", time.Hour)
+	writePair(t, "old-cert.pem", "old-key.pem", -time.Hour)
+	cert, key := readFile(t, "cert.pem"), readFile(t, "key.pem")
+	for name, file := range map[string]struct {
+		mode os.FileMode
+		text string
+	}{
+		"open.yaml":    {0o644, "keys: []\n"},
+		"keys.yaml":    {0o600, "keys: []\n"},
+		"open-key.pem": {0o644, key},
+		"cut.pem":      {0o600, cert + cert[:100]},
+		"faulty.yaml": {0o600, "keys:\n  - id: AKIAIOSFODNN7EXAMPLE\n    secret: 0123456789012345678901234567890123456789x\n" +
+			"    allow: [{operations: [\"*\"], regions: [eu-west-1]}]\n"},
+	} {
+		if err := os.WriteFile(name, []byte(file.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(name, mode); err != nil {
+		if err := os.Chmod(name, file.mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,9 +90,22 @@ func TestCheckFiles(t *testing.T) {
 			[]string{`proxy.tls.cert_file: "no.pem" in "/`, `proxy.tls.key_file: "nokey.pem" in "/`}},
 		{"mixed pair", []string{"--proxy.tls.cert-file=cert.pem", "--proxy.tls.key-file=other-key.pem"}, []string{"are no pair"}},
 		{"authorities without any", []string{"--proxy.tls.cert-file=cert.pem", "--proxy.tls.key-file=key.pem", "--proxy.tls.client-ca-file=keys.yaml"},
-			[]string{"holds no PEM certificate"}},
-		{"open keys", []string{"--callers.keys-file=open.yaml"}, []string{`callers.keys_file: "open.yaml" has mode 0644 and holds secrets: run chmod 600 on it`}},
-		{"directory for keys", []string{"--callers.keys-file=trail"}, []string{`"trail" is a directory`}},
+			[]string{"proxy.tls.client_ca_file: keys.yaml: holds no certificate in PEM form"}},
+		{"expired pair", []string{"--proxy.tls.cert-file=old-cert.pem", "--proxy.tls.key-file=old-key.pem"}, []string{"proxy.tls.cert_file: old-cert.pem: the certificate expired at "}},
+		{"TLS key that all may read", []string{"--proxy.tls.cert-file=cert.pem", "--proxy.tls.key-file=open-key.pem"}, []string{"proxy.tls.key_file: open-key.pem: has mode 0644, "}},
+		{"half an authority behind another", []string{"--proxy.tls.cert-file=cert.pem", "--proxy.tls.key-file=key.pem", "--proxy.tls.client-ca-file=cut.pem"},
+			[]string{"proxy.tls.client_ca_file: cut.pem: is damaged or only half written"}},
+		{"no key, and missing files", []string{"--proxy.tls.cert-file=no.pem", "--proxy.tls.client-ca-file=noca.pem"},
+			[]string{`proxy.tls.cert_file: "no.pem" in "/`, "proxy.tls.key_file: is missing", `proxy.tls.client_ca_file: "noca.pem" in "/`}},
+		{"one missing file for both", []string{"--proxy.tls.cert-file=no.pem", "--proxy.tls.key-file=no.pem"}, []string{`proxy.tls.cert_file: "no.pem" in "/`}},
+		{"keys with faults", []string{"--callers.keys-file=faulty.yaml"},
+			[]string{"callers.keys_file: faulty.yaml:2:5: keys[0].principal: is missing", "faulty.yaml:2:9: keys[0].id: this is an access key id of AWS",
+				`faulty.yaml:4:43: keys[0].allow[0].regions[0]: region "eu-west-1" is not served`}},
+		{"keys with faults beside no regions", []string{"--callers.keys-file=faulty.yaml", "--upstream.regions="},
+			[]string{"faulty.yaml:2:5: keys[0].principal: is missing", "faulty.yaml:2:9: keys[0].id: this is an access key id of AWS", "upstream.regions: is empty"}},
+		{"tokens with a fault", []string{"--admin.tokens-file=keys.yaml"}, []string{`admin.tokens_file: keys.yaml:1:1: unknown key "keys"`}},
+		{"open keys", []string{"--callers.keys-file=open.yaml"}, []string{"callers.keys_file: open.yaml: has mode 0644, and holds secrets that only its owner may read; run: chmod 600 open.yaml"}},
+		{"directory for keys", []string{"--callers.keys-file=trail"}, []string{"callers.keys_file: trail: is not a regular file"}},
 		{"missing tokens", []string{"--admin.tokens-file=/absent/tokens.yaml"}, []string{`admin.tokens_file: "/absent/tokens.yaml": no such file`}},
 		{"file for the log", []string{"--audit.dir=keys.yaml"}, []string{"is not a directory"}},
 		{"trail", []string{"--correlate.source=trail-files", "--correlate.trail-dir=trail"}, nil},

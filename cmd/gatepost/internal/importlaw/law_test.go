@@ -54,6 +54,17 @@ var laws = []law{
 		deep:  true,
 	},
 	{
+		text:  "audit/livefile is a leaf, for both sides: the standard library and the YAML parser alone",
+		binds: []string{"audit/livefile"},
+		only:  []string{"std", "github.com/goccy/go-yaml/..."},
+	},
+	{
+		text:   "YAML is parsed where size and nesting are bounded: livefile, and the configuration in cmd",
+		binds:  []string{"..."},
+		except: []string{"audit/livefile", "cmd/gatepost/internal/config"},
+		never:  []string{"github.com/goccy/go-yaml/..."},
+	},
+	{
 		text:   "only cmd wires: nobody else reaches for the metrics",
 		binds:  []string{"..."},
 		except: []string{"cmd/...", "metrics/..."},
