@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -15,13 +16,9 @@ func appendString(dst []byte, s string, limit int) ([]byte, bool) {
 	end := len(dst) + limit
 	for i := 0; i < len(s); {
 		mark := len(dst)
-		run, stop := i, min(len(s), i+end-mark)
-		for run < stop && isPlain(s[run]) {
-			run++
-		}
-		if run > i {
-			dst = append(dst, s[i:run]...)
-			i = run
+		if run := plainRun(s[i:min(len(s), i+end-mark)]); run > 0 {
+			dst = append(dst, s[i:i+run]...)
+			i += run
 			continue
 		}
 		width := 1
@@ -43,9 +40,32 @@ func appendString(dst []byte, s string, limit int) ([]byte, bool) {
 	return append(dst, '"'), false
 }
 
-// isPlain holds for the bytes that stand for themselves.
-func isPlain(c byte) bool {
-	return c >= ' ' && c < 0x7f && c != '"' && c != '\\'
+// plainRun returns how many bytes at the front of s stand for themselves: ASCII
+// without controls, the quote and the backslash. Nearly all bytes of a log do,
+// so it looks at eight at a time.
+func plainRun(s string) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		v := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, backslash, del := v^'"'*ones, v^'\\'*ones, v^0x7f*ones
+		// The lowest high bit that remains is that of the first byte which is below
+		// a space, one of the three, or not ASCII; a borrow can only set later ones.
+		special := (v-' '*ones)&^v | (quote-ones)&^quote | (backslash-ones)&^backslash | (del-ones)&^del | v
+		if special &= highs; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 func appendRune(dst []byte, r rune) []byte {

@@ -38,6 +38,20 @@ func TestHostileStrings(t *testing.T) {
 	}
 }
 
+// Bytes are looked at eight at a time: each must be seen wherever it stands, and
+// beside each that borrows from it.
+func TestEveryByteEverywhere(t *testing.T) {
+	for at := range 17 {
+		for c := range 256 {
+			for _, neighbour := range []byte{'a', ' ', '!', '#', '[', ']', '~', 0x80} {
+				b := bytes.Repeat([]byte{neighbour}, 17)
+				b[at] = byte(c)
+				checkString(t, string(b))
+			}
+		}
+	}
+}
+
 func FuzzAppendLineString(f *testing.F) {
 	for _, s := range hostile[:len(hostile)-2] {
 		f.Add(s)

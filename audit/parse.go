@@ -226,11 +226,15 @@ func (p *parser) string(name string, to *string) {
 
 func (p *parser) text() string {
 	start := p.i
-	p.want('"')
-	escaped := false
+	if p.want('"'); p.err != nil {
+		return ""
+	}
+	if n := strings.IndexByte(p.s[p.i:], '"'); n >= 0 && strings.IndexByte(p.s[p.i:p.i+n], '\\') < 0 {
+		p.i += n + 1
+		return p.s[start+1 : p.i-1]
+	}
 	for ; p.i < len(p.s) && p.s[p.i] != '"'; p.i++ {
 		if p.s[p.i] == '\\' {
-			escaped = true
 			p.i++
 		}
 	}
@@ -240,9 +244,6 @@ func (p *parser) text() string {
 		return ""
 	}
 	p.i++
-	if !escaped {
-		return p.s[start+1 : p.i-1]
-	}
 	var s string
 	if err := json.Unmarshal([]byte(p.s[start:p.i]), &s); err != nil {
 		p.i = start

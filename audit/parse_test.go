@@ -59,6 +59,8 @@ func TestParseLineRefuses(t *testing.T) {
 		{"class outside the set", `"error_class":"none"`, `"error_class":"nope"`},
 		{"unknown truncated name", `"none"}`, `"none","truncated":["zzz"]}`},
 		{"truncated out of order", `"none"}`, `"none","truncated":["path","user_agent"]}`},
+		{"text in place of a list", `"none"}`, `"none","truncated":"a[,"}`},
+		{"number in place of a string", `"none"}`, `"none","detail":1,"}`},
 		{"empty list", `"none"}`, `"none","truncated":[]}`},
 		{"string that does not end", `"none"}`, `"none`},
 		{"string ending in a backslash", `"none"}`, `"none\`},

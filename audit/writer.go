@@ -39,7 +39,7 @@ func (w *writer) value(f field, s string) {
 
 // must writes the field even when it is empty.
 func (w *writer) must(f field, s string) {
-	w.key(fields[f].key())
+	w.key(fields[f].key)
 	w.value(f, s)
 }
 

@@ -37,6 +37,7 @@ var samples = []struct {
 
 // Every route, with every method, for everybody.
 func TestAccess(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{})
 	intent, outcome := call(1)
 	b.append(t, intent, outcome)
@@ -127,6 +128,7 @@ func checkHeader(t *testing.T, method string, r response) {
 }
 
 func TestNotFound(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{})
 	for _, path := range []string{
 		"/", "/api", "/api/v1", "/api/v1/", "/api/v1/event", "/api/v1/events/", "/api//v1/events", "/api/v1/../v1/events", "/./healthz", "/healthz/",
@@ -143,6 +145,7 @@ func TestNotFound(t *testing.T) {
 }
 
 func TestNoToken(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{})
 	size := b.journal.Size()
 	tests := []struct {
@@ -172,6 +175,7 @@ func TestNoToken(t *testing.T) {
 // A token that is deleted ends at once, and its name is not reused by what went
 // before.
 func TestDeletedToken(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{})
 	if r := b.get(t, "/api/v1/summary"); r.status != 200 {
 		t.Fatal(r)
@@ -189,6 +193,7 @@ func TestDeletedToken(t *testing.T) {
 
 // Requests that a browser was made to send.
 func TestCrossSite(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, method string
 		header       http.Header
@@ -227,6 +232,7 @@ func TestCrossSite(t *testing.T) {
 
 // Without tokens, this machine is an operator, and nobody else is anything.
 func TestLoopback(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{open: true})
 	tests := []struct {
 		name, peer, host string
@@ -278,6 +284,7 @@ func TestLoopback(t *testing.T) {
 }
 
 func TestReadyzDetails(t *testing.T) {
+	t.Parallel()
 	b := start(t, options{})
 	brief := b.send(t, "GET", "/readyz", "", nil)
 	if want := `{"ready":true,"components":{"audit":{"ok":true},"upstream":{"ok":false,"reason":"credentials"}}}`; brief.status != 200 || strings.NewReplacer("\n", "", " ", "").Replace(brief.body) != want {

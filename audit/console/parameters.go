@@ -31,7 +31,7 @@ const (
 // parseParameters reads a request's parameters, all of which have to be known,
 // given once, and sound.
 func parseParameters(r *http.Request, known []parameter) (*query, error) {
-	q := &query{values: make(url.Values)}
+	q := newQuery()
 	for _, p := range known {
 		if p.inPath {
 			if err := p.take(q, r.PathValue(p.name)); err != nil {

@@ -29,6 +29,8 @@ type query struct {
 	step time.Duration
 }
 
+func newQuery() *query { return &query{values: make(url.Values)} }
+
 const (
 	defaultLimit = 50
 	maxLimit     = 500

@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 )
@@ -37,7 +36,7 @@ type tallies struct {
 	addCount, addUse *inserter
 }
 
-func newTallies(ctx context.Context, c *sql.Conn) (t *tallies, err error) {
+func newTallies(ctx context.Context, c *session) (t *tallies, err error) {
 	t = &tallies{counts: map[countKey]int64{}, uses: map[useKey]use{}}
 	t.addCount, err = newInserter(ctx, c, `INSERT INTO counts (level, start, name, n)`, 4,
 		` ON CONFLICT DO UPDATE SET n = n + excluded.n`)

@@ -21,6 +21,7 @@ const (
 	fieldAccessKey
 	// fieldCaller has pairs of principal and key, see callerText.
 	fieldCaller
+	fieldCount
 )
 
 // isText holds for the fields that full text looks into.
@@ -32,10 +33,20 @@ func (f field) isText() bool {
 	return false
 }
 
-// A posting's key is the name of the value and the chunk.
+// Postings are kept in runs of chunks, about a million entries, so that what is
+// written lies together, however large the table has become. A key is made of
+// the run, the name of the value, and the chunk in the run.
 const (
-	postingChunkBits = 24
-	maxChunk         = 1<<postingChunkBits - 1
+	runBits   = 6
+	runChunks = 1 << runBits
+	nameBits  = 39
+	maxChunk  = 1<<(63-nameBits) - 1
 )
 
-func postingKey(name, chunk int64) int64 { return name<<postingChunkBits | chunk }
+func postingKey(name, chunk int64) int64 {
+	return chunk>>runBits<<(runBits+nameBits) | name<<runBits | chunk&(runChunks-1)
+}
+
+func chunkOfPosting(key int64) int64 {
+	return key>>(runBits+nameBits)<<runBits | key&(runChunks-1)
+}

@@ -121,7 +121,7 @@ func (x *Index) ensure(ctx context.Context) error {
 	return nil
 }
 
-// advance takes in the journal's new entries, a chunk to a transaction.
+// advance takes in the journal's new entries, some chunks to a transaction.
 func (x *Index) advance(ctx context.Context, progress func(done, total uint64)) error {
 	// The driver starts a goroutine for each statement whose context can end.
 	bare := context.WithoutCancel(ctx)
@@ -155,13 +155,16 @@ func (x *Index) advance(ctx context.Context, progress func(done, total uint64)) 
 			// What came before it is sound.
 			return errors.Join(fmt.Errorf("read journal: %w", err), commit())
 		}
-		if x.w.full(line.Index) {
+		if x.w.full() {
 			if err := commit(); err != nil {
 				return err
 			}
 		}
 		if err := x.w.add(bare, line); err != nil {
 			return err
+		}
+		if progress == nil { // a rebuild that somebody waits for does not rest
+			x.pace.rest(ctx, x.cfg.Source)
 		}
 	}
 	return commit()

@@ -101,8 +101,13 @@ func (r *Reader) byID(ctx context.Context, id string, first, last idRole, fits f
 // roleRows returns the newest entries in which an id has one of some roles,
 // ascending.
 func (v *view) roleRows(ctx context.Context, id string, first, last idRole) ([]uint64, error) {
-	found, err := v.tx.QueryContext(ctx, `SELECT place, rows FROM ids WHERE id = ? AND place BETWEEN ? AND ?`,
-		[]byte(idKey(id)), idPlace(first, 0), idPlace(last, maxChunk))
+	runs, err := v.runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := v.tx.QueryContext(ctx, `SELECT i.place, i.rows FROM json_each(?) r CROSS JOIN ids i
+		ON i.run = r.value AND i.id = ? AND i.place BETWEEN ? AND ?`,
+		runs, []byte(idKey(id)), idPlace(first, 0), idPlace(last, maxChunk))
 	if err != nil {
 		return nil, err
 	}

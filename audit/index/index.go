@@ -31,6 +31,7 @@ type Index struct {
 	w       *writer
 	file    os.FileInfo // that w writes
 	closed  bool
+	pace    pace
 
 	// mu guards grown, which is closed and dropped when cursor has changed.
 	mu    sync.Mutex

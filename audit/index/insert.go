@@ -19,7 +19,7 @@ type inserter struct {
 
 // newInserter prepares the statements. The head goes up to VALUES, the tail
 // comes after the rows.
-func newInserter(ctx context.Context, c *sql.Conn, head string, columns int, tail string) (*inserter, error) {
+func newInserter(ctx context.Context, c *session, head string, columns int, tail string) (*inserter, error) {
 	row := "(?" + strings.Repeat(",?", columns-1) + ")"
 	one, err := c.PrepareContext(ctx, head+" VALUES "+row+tail)
 	if err != nil {

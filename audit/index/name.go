@@ -12,14 +12,19 @@ import (
 // full: what is in use comes back soon.
 const cachedNames = 1 << 17
 
-type nameKey struct {
-	field field
-	text  string
+// value is a value that the writer has met lately.
+type value struct {
+	name int64
+	// set is where the value's entries of the newest chunk go, if generation is
+	// that of the sets.
+	set        *postingSet
+	generation int
 }
 
 // namer numbers values, as the writer meets them.
 type namer struct {
-	cache    map[nameKey]int64
+	cache    [fieldCount]map[string]*value
+	cached   int
 	byID     map[int64]string // of states only
 	next     int64
 	find     *sql.Stmt
@@ -28,7 +33,7 @@ type namer struct {
 	findText *sql.Stmt
 }
 
-func newNamer(ctx context.Context, c *sql.Conn) (n *namer, err error) {
+func newNamer(ctx context.Context, c *session) (n *namer, err error) {
 	n = &namer{}
 	for _, p := range []struct {
 		to  **sql.Stmt
@@ -47,17 +52,32 @@ func newNamer(ctx context.Context, c *sql.Conn) (n *namer, err error) {
 }
 
 // load forgets what is not in the database.
-func (n *namer) load(ctx context.Context, c *sql.Conn) error {
-	n.cache = map[nameKey]int64{}
+func (n *namer) load(ctx context.Context, c *session) error {
+	n.forget()
 	n.byID = map[int64]string{}
 	err := c.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM names`).Scan(&n.next)
 	return err
 }
 
+func (n *namer) forget() {
+	n.cached = 0
+	for f := range n.cache {
+		n.cache[f] = map[string]*value{}
+	}
+}
+
 // id returns the number of a value, and gives it one if it has none.
 func (n *namer) id(ctx context.Context, f field, text string) (int64, error) {
-	if id, ok := n.cache[nameKey{f, text}]; ok {
-		return id, nil
+	v, err := n.value(ctx, f, text)
+	if err != nil {
+		return 0, err
+	}
+	return v.name, nil
+}
+
+func (n *namer) value(ctx context.Context, f field, text string) (*value, error) {
+	if v := n.cache[f][text]; v != nil {
+		return v, nil
 	}
 	var id int64
 	err := n.find.QueryRowContext(ctx, int64(f), []byte(text)).Scan(&id)
@@ -65,14 +85,15 @@ func (n *namer) id(ctx context.Context, f field, text string) (int64, error) {
 		id, err = n.add(ctx, f, text)
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if len(n.cache) >= cachedNames {
-		clear(n.cache)
+	if n.cached++; n.cached > cachedNames {
+		n.forget()
 	}
+	v := &value{name: id}
 	// A clone, because text is part of a whole line.
-	n.cache[nameKey{f, strings.Clone(text)}] = id
-	return id, nil
+	n.cache[f][strings.Clone(text)] = v
+	return v, nil
 }
 
 func (n *namer) add(ctx context.Context, f field, text string) (int64, error) {

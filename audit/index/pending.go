@@ -9,49 +9,53 @@ import (
 	"strings"
 )
 
-// setKey names a set of rows: of a posting or of an id.
-type setKey struct {
-	id    string // empty for a posting
-	place int64  // of an id, or a posting's key
-}
-
-func (k setKey) chunk() int64 {
-	if k.id == "" {
-		return k.place & maxChunk
-	}
-	return chunkOfPlace(k.place)
-}
-
-// pendingSet is a set with what the database does not have yet.
-type pendingSet struct {
-	setKey
+// postingSet is the rows of a value in a chunk, with what the database does not
+// have yet.
+type postingSet struct {
+	key   int64
 	rows  rowSet
 	dirty bool
 }
 
-// pendingSets are the sets of the newest chunk, and those of older ones that
-// this transaction has changed.
+// idSet is the rows of an id in a role, in the newest chunk.
+type idSet struct {
+	id    string // its key, see idKey
+	place int64
+	rows  rowSet
+	small [2]uint16 // what rows begin with: few ids have more
+	dirty bool
+}
+
+// pendingSets are the sets of the newest chunk, and the postings of older ones
+// that the transaction has changed.
 type pendingSets struct {
-	sets  map[setKey]*pendingSet
-	dirty []*pendingSet
 	// tail is the newest chunk. Its sets stay in memory until it is full, and the
 	// database need not be asked for others, unless the process has not seen the
 	// chunk's beginning.
 	tail, resumed int64
+	// generation changes when sets are dropped that others may point to.
+	generation int
 
-	postings, ids         *inserter
-	findPosting, findID   *sql.Stmt
-	findCall              *sql.Stmt
-	postingOrder, idOrder []*pendingSet
+	postings map[int64]*postingSet
+	ids      map[string]*idSet // by role and key
+	older    bool              // there are postings of older chunks
+	changed  struct {
+		postings []*postingSet
+		ids      []*idSet
+	}
+	key []byte
+
+	insertPosting, insertID         *inserter
+	findPosting, findID, findCallID *sql.Stmt
 }
 
-func newPendingSets(ctx context.Context, c *sql.Conn) (p *pendingSets, err error) {
+func newPendingSets(ctx context.Context, c *session) (p *pendingSets, err error) {
 	p = &pendingSets{}
-	p.postings, err = newInserter(ctx, c, `INSERT OR REPLACE INTO postings (key, rows)`, 2, "")
+	p.insertPosting, err = newInserter(ctx, c, `INSERT OR REPLACE INTO postings (key, rows)`, 2, "")
 	if err != nil {
 		return nil, err
 	}
-	p.ids, err = newInserter(ctx, c, `INSERT OR REPLACE INTO ids (id, place, rows)`, 3, "")
+	p.insertID, err = newInserter(ctx, c, `INSERT OR REPLACE INTO ids (run, id, place, rows)`, 4, "")
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +64,8 @@ func newPendingSets(ctx context.Context, c *sql.Conn) (p *pendingSets, err error
 		sql string
 	}{
 		{&p.findPosting, `SELECT rows FROM postings WHERE key = ?`},
-		{&p.findID, `SELECT rows FROM ids WHERE id = ? AND place = ?`},
-		{&p.findCall, `SELECT place, rows FROM ids WHERE id = ? AND place BETWEEN ? AND ?`},
+		{&p.findID, `SELECT rows FROM ids WHERE run = ? AND id = ? AND place = ?`},
+		{&p.findCallID, `SELECT place, rows FROM ids WHERE run = 0 AND id = ? AND place BETWEEN ? AND ?`},
 	} {
 		if *q.to, err = c.PrepareContext(ctx, q.sql); err != nil {
 			return nil, err
@@ -72,10 +76,12 @@ func newPendingSets(ctx context.Context, c *sql.Conn) (p *pendingSets, err error
 
 // reset forgets everything and goes on at an entry.
 func (p *pendingSets) reset(cursor uint64) {
-	p.sets = map[setKey]*pendingSet{}
-	p.dirty = nil
-	p.postings.reset()
-	p.ids.reset()
+	p.postings, p.ids = map[int64]*postingSet{}, map[string]*idSet{}
+	p.changed.postings, p.changed.ids = nil, nil
+	p.older = false
+	p.generation++
+	p.insertPosting.reset()
+	p.insertID.reset()
 	p.tail = chunkOf(cursor)
 	p.resumed = p.tail
 	if rowOf(cursor) == 0 {
@@ -83,55 +89,68 @@ func (p *pendingSets) reset(cursor uint64) {
 	}
 }
 
-// set returns a set to be changed.
-func (p *pendingSets) set(ctx context.Context, k setKey) (*pendingSet, error) {
-	s := p.sets[k]
+// known reports whether the database has nothing of a chunk that is not in
+// memory.
+func (p *pendingSets) known(chunk int64) bool { return chunk == p.tail && chunk != p.resumed }
+
+// posting returns the rows of a value in a chunk, to be changed.
+func (p *pendingSets) posting(ctx context.Context, name, chunk int64) (*postingSet, error) {
+	key := postingKey(name, chunk)
+	s := p.postings[key]
 	if s == nil {
-		s = &pendingSet{setKey: k}
-		if chunk := k.chunk(); chunk != p.tail || chunk == p.resumed {
-			if err := p.load(ctx, s); err != nil {
+		s = &postingSet{key: key}
+		if !p.known(chunk) {
+			if err := loadRows(&s.rows, p.findPosting.QueryRowContext(ctx, key)); err != nil {
 				return nil, err
 			}
 		}
-		p.sets[k] = s
+		p.postings[key] = s
+		p.older = p.older || chunk != p.tail
 	}
-	if !s.dirty {
-		s.dirty = true
-		p.dirty = append(p.dirty, s)
-	}
+	p.touch(s)
 	return s, nil
 }
 
-func (p *pendingSets) load(ctx context.Context, s *pendingSet) error {
-	row := p.findPosting.QueryRowContext
-	args := []any{s.place}
-	if s.id != "" {
-		row = p.findID.QueryRowContext
-		args = []any{[]byte(s.id), s.place}
+// touch says that a posting is about to be changed.
+func (p *pendingSets) touch(s *postingSet) {
+	if !s.dirty {
+		s.dirty = true
+		p.changed.postings = append(p.changed.postings, s)
 	}
+}
+
+// addID adds an entry of the newest chunk to the rows of an id.
+func (p *pendingSets) addID(ctx context.Context, role idRole, id string, row uint16) error {
+	p.key = appendIDKey(append(p.key[:0], byte(role)), id)
+	s := p.ids[string(p.key)]
+	if s == nil {
+		key := string(p.key)
+		s = &idSet{id: key[1:], place: idPlace(role, p.tail)}
+		s.rows.list = s.small[:0]
+		if !p.known(p.tail) {
+			err := loadRows(&s.rows, p.findID.QueryRowContext(ctx, role.run(p.tail), []byte(s.id), s.place))
+			if err != nil {
+				return err
+			}
+		}
+		p.ids[key] = s
+	}
+	if !s.dirty {
+		s.dirty = true
+		p.changed.ids = append(p.changed.ids, s)
+	}
+	s.rows.add(row)
+	return nil
+}
+
+func loadRows(to *rowSet, found *sql.Row) error {
 	var b []byte
-	err := row(ctx, args...).Scan(&b)
+	err := found.Scan(&b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err == nil {
-		s.rows, err = decodeRowSet(b)
-	}
-	return err
-}
-
-func (p *pendingSets) add(ctx context.Context, k setKey, row uint16) error {
-	s, err := p.set(ctx, k)
-	if err == nil {
-		s.rows.add(row)
-	}
-	return err
-}
-
-func (p *pendingSets) remove(ctx context.Context, k setKey, row uint16) error {
-	s, err := p.set(ctx, k)
-	if err == nil {
-		s.rows.remove(row)
+		*to, err = decodeRowSet(b)
 	}
 	return err
 }
@@ -147,12 +166,15 @@ func (p *pendingSets) callRows(ctx context.Context, id string) (outcomes, intent
 			*to = append(*to, indexOf(chunkOfPlace(place), r))
 		}
 	}
-	for _, role := range []idRole{roleOutcome, roleIntent} {
-		if s := p.sets[setKey{id, idPlace(role, p.tail)}]; s != nil {
+	var inMemory [roleIntent + 1]bool
+	for role := range inMemory {
+		p.key = append(append(p.key[:0], byte(role)), id...)
+		if s := p.ids[string(p.key)]; s != nil {
 			take(s.place, &s.rows)
+			inMemory[role] = true
 		}
 	}
-	found, err := p.findCall.QueryContext(ctx, []byte(id), idPlace(roleOutcome, 0), idPlace(roleIntent, maxChunk))
+	found, err := p.findCallID.QueryContext(ctx, []byte(id), idPlace(roleOutcome, 0), idPlace(roleIntent, maxChunk))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -163,7 +185,7 @@ func (p *pendingSets) callRows(ctx context.Context, id string) (outcomes, intent
 		if err := found.Scan(&place, &b); err != nil {
 			return nil, nil, err
 		}
-		if p.sets[setKey{id, place}] != nil {
+		if chunkOfPlace(place) == p.tail && inMemory[place>>placeRoleShift] {
 			continue
 		}
 		rows, err := decodeRowSet(b)
@@ -178,35 +200,30 @@ func (p *pendingSets) callRows(ctx context.Context, id string) (outcomes, intent
 // flush writes what has changed, in the order of the tables, so that each page
 // is visited once.
 func (p *pendingSets) flush(ctx context.Context) error {
-	postings, ids := p.postingOrder[:0], p.idOrder[:0]
-	for _, s := range p.dirty {
-		s.dirty = false
-		if s.id == "" {
-			postings = append(postings, s)
-		} else {
-			ids = append(ids, s)
-		}
-	}
-	p.dirty = p.dirty[:0]
-	slices.SortFunc(postings, func(a, b *pendingSet) int { return cmp.Compare(a.place, b.place) })
-	slices.SortFunc(ids, func(a, b *pendingSet) int {
-		return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(a.place, b.place))
-	})
+	postings, ids := p.changed.postings, p.changed.ids
+	slices.SortFunc(postings, func(a, b *postingSet) int { return cmp.Compare(a.key, b.key) })
 	for _, s := range postings {
-		if err := p.postings.add(ctx, s.place, encode(&s.rows)); err != nil {
+		s.dirty = false
+		if err := p.insertPosting.add(ctx, s.key, encode(&s.rows)); err != nil {
 			return err
 		}
 	}
+	slices.SortFunc(ids, func(a, b *idSet) int {
+		return cmp.Or(cmp.Compare(a.run(), b.run()), strings.Compare(a.id, b.id), cmp.Compare(a.place, b.place))
+	})
 	for _, s := range ids {
-		if err := p.ids.add(ctx, []byte(s.id), s.place, encode(&s.rows)); err != nil {
+		s.dirty = false
+		if err := p.insertID.add(ctx, s.run(), []byte(s.id), s.place, encode(&s.rows)); err != nil {
 			return err
 		}
 	}
 	clear(postings)
 	clear(ids)
-	p.postingOrder, p.idOrder = postings[:0], ids[:0]
-	return errors.Join(p.postings.flush(ctx), p.ids.flush(ctx))
+	p.changed.postings, p.changed.ids = postings[:0], ids[:0]
+	return errors.Join(p.insertPosting.flush(ctx), p.insertID.flush(ctx))
 }
+
+func (s *idSet) run() int64 { return idRole(s.place >> placeRoleShift).run(chunkOfPlace(s.place)) }
 
 // encode returns an encoding that is never nil, which would be NULL.
 func encode(s *rowSet) []byte {
@@ -218,12 +235,16 @@ func encode(s *rowSet) []byte {
 func (p *pendingSets) advance(tail int64) {
 	if tail != p.tail {
 		p.tail = tail
-		clear(p.sets)
-		return
-	}
-	for k := range p.sets {
-		if k.chunk() != tail {
-			delete(p.sets, k)
+		p.generation++
+		clear(p.postings)
+		clear(p.ids)
+	} else if p.older {
+		p.generation++
+		for key := range p.postings {
+			if chunkOfPosting(key) != tail {
+				delete(p.postings, key)
+			}
 		}
 	}
+	p.older = false
 }

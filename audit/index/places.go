@@ -27,7 +27,7 @@ type places struct {
 	findBlock, findChunk     *sql.Stmt
 }
 
-func newPlaces(ctx context.Context, c *sql.Conn) (p *places, err error) {
+func newPlaces(ctx context.Context, c *session) (p *places, err error) {
 	p = &places{}
 	if p.insertBlock, err = newInserter(ctx, c, `INSERT OR REPLACE INTO blocks (block, places)`, 2, ""); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -204,9 +205,14 @@ func exactly(id string) idRange {
 // idSets returns the rows of ids in some ranges, in whatever role; few is false
 // if there are more than most.
 func (v *view) idSets(ctx context.Context, ranges []idRange, most int) (sets []chunkRowSet, few bool, err error) {
+	runs, err := v.runs(ctx)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, r := range ranges {
-		found, err := v.tx.QueryContext(ctx, `SELECT place, rows FROM ids WHERE id >= ? AND id < ? LIMIT ?`,
-			[]byte(r.low), []byte(r.high), most-len(sets)+1)
+		found, err := v.tx.QueryContext(ctx, `SELECT i.place, i.rows FROM json_each(?) r CROSS JOIN ids i
+			ON i.run = r.value AND i.id >= ? AND i.id < ? LIMIT ?`,
+			runs, []byte(r.low), []byte(r.high), most-len(sets)+1)
 		if err != nil {
 			return nil, false, err
 		}
@@ -226,6 +232,21 @@ func (v *view) idSets(ctx context.Context, ranges []idRange, most int) (sets []c
 		}
 	}
 	return sets, true, nil
+}
+
+// runs returns the runs of ids that there are, as JSON.
+func (v *view) runs(ctx context.Context) (string, error) {
+	size, err := v.cursor(ctx)
+	if err != nil {
+		return "", err
+	}
+	last := roleRequest.run(chunkOf(uint64(max(size, 1) - 1)))
+	list := make([]int64, last+1)
+	for i := range list {
+		list[i] = int64(i)
+	}
+	b, err := json.Marshal(list)
+	return string(b), err
 }
 
 // matches returns the values that contain q; few is false if full text finds

@@ -1,6 +1,8 @@
 package index_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,17 @@ func story() []audit.Event {
 		{ID: "f1", Kind: audit.KindFinding, Time: noon.Add(6 * time.Minute), State: "bypass", CloudTrailEventID: "ct-2", Principal: "somebody"},
 		{ID: "a1", Kind: audit.KindAdmin, Time: noon.Add(7 * time.Minute), Principal: "soc", Action: "cache_purge"},
 	}
+}
+
+// again is the story with calls of its own.
+func again(n int) []audit.Event {
+	events := story()
+	for i := range events {
+		for _, id := range []*string{&events[i].ID, &events[i].Of} {
+			*id = strings.Replace(*id, "8def", fmt.Sprintf("8d%02d", n), 1)
+		}
+	}
+	return events
 }
 
 func TestQuery(t *testing.T) {

@@ -29,8 +29,8 @@ var schema = []string{
 	`CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
 	`CREATE TABLE names (id INTEGER PRIMARY KEY, field INTEGER NOT NULL, text BLOB NOT NULL, UNIQUE (field, text))`,
 	`CREATE VIRTUAL TABLE words USING fts5(text, content='', columnsize=0, detail=none, tokenize='trigram')`,
-	`CREATE TABLE postings (key INTEGER PRIMARY KEY, rows BLOB NOT NULL)`, // see postingKey
-	`CREATE TABLE ids (id BLOB NOT NULL, place INTEGER NOT NULL, rows BLOB NOT NULL, PRIMARY KEY (id, place)) WITHOUT ROWID`,
+	`CREATE TABLE postings (key INTEGER PRIMARY KEY, rows BLOB NOT NULL)`,                                                                               // see postingKey
+	`CREATE TABLE ids (run INTEGER NOT NULL, id BLOB NOT NULL, place INTEGER NOT NULL, rows BLOB NOT NULL, PRIMARY KEY (run, id, place)) WITHOUT ROWID`, // see idRole
 	`CREATE TABLE blocks (block INTEGER PRIMARY KEY, places BLOB NOT NULL)`,
 	`CREATE TABLE chunks (chunk INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL)`, // microseconds
 	`CREATE TABLE verdicts (id BLOB PRIMARY KEY, states BLOB NOT NULL) WITHOUT ROWID`,

@@ -28,35 +28,59 @@ type pausedError struct{ chunk int64 }
 
 func (e *pausedError) Error() string { return "query takes too long" }
 
-// postingStream has the entries with one value.
+// postingStream has the entries with one value. It asks for a run of chunks at a
+// time.
 type postingStream struct {
+	ctx   context.Context
+	ask   *sql.Stmt
+	name  int64
+	run   int64 // that found is of
 	found *sql.Rows
 	chunk int64
 	rows  sql.RawBytes // of chunk; valid until the next step
 }
 
 func (v *view) postings(ctx context.Context, name, from int64) (*postingStream, error) {
-	found, err := v.tx.QueryContext(ctx, `SELECT key, rows FROM postings WHERE key BETWEEN ? AND ? ORDER BY key DESC`,
-		postingKey(name, 0), postingKey(name, from))
+	ask, err := v.tx.PrepareContext(ctx, `SELECT key, rows FROM postings WHERE key BETWEEN ? AND ? ORDER BY key DESC`)
 	if err != nil {
 		return nil, err
 	}
-	return &postingStream{found: found, chunk: from + 1}, nil
+	return &postingStream{ctx: ctx, ask: ask, name: name, run: from>>runBits + 1, chunk: from + 1}, nil
 }
 
 func (s *postingStream) seek(chunk int64) (int64, error) {
 	for s.chunk > chunk {
-		if !s.found.Next() {
-			s.chunk = noChunk
-			return noChunk, s.found.Err()
+		if s.found == nil || s.run > chunk>>runBits {
+			if err := s.enter(min(s.run-1, chunk>>runBits), chunk); err != nil {
+				return noChunk, err
+			}
 		}
-		var key int64
-		if err := s.found.Scan(&key, &s.rows); err != nil {
+		if s.found.Next() {
+			var key int64
+			if err := s.found.Scan(&key, &s.rows); err != nil {
+				return noChunk, err
+			}
+			s.chunk = chunkOfPosting(key)
+			continue
+		}
+		if err := errors.Join(s.found.Err(), s.found.Close()); err != nil {
 			return noChunk, err
 		}
-		s.chunk = key & maxChunk
+		s.found = nil
+		if s.run == 0 {
+			s.chunk = noChunk
+		}
 	}
 	return s.chunk, nil
+}
+
+// enter asks for the chunks of a run up to a chunk.
+func (s *postingStream) enter(run, chunk int64) (err error) {
+	s.close()
+	last := min(chunk, run<<runBits|(runChunks-1))
+	s.run = run
+	s.found, err = s.ask.QueryContext(s.ctx, postingKey(s.name, run<<runBits), postingKey(s.name, last))
+	return err
 }
 
 func (s *postingStream) retain(m *bitmap) error {
@@ -68,7 +92,12 @@ func (s *postingStream) retain(m *bitmap) error {
 	return nil
 }
 
-func (s *postingStream) close() { _ = s.found.Close() }
+func (s *postingStream) close() {
+	if s.found != nil {
+		_ = s.found.Close()
+		s.found = nil
+	}
+}
 
 // chunkRowSet is an encoded set and where it belongs.
 type chunkRowSet struct {
@@ -178,7 +207,7 @@ func (s *unionStream) close() {
 }
 
 // manyStream has the entries with one of many values. It looks a window of
-// chunks at a time, each twice as long as the one before: the first entries are
+// chunks at a time, each twice as long as the one before, up to a run: the first entries are
 // found at once if there are many, and few are found with few questions.
 type manyStream struct {
 	ctx    context.Context
@@ -189,8 +218,6 @@ type manyStream struct {
 	low    int64 // all chunks from low on have been looked at
 	width  int64
 }
-
-const maxWindow = 128 // chunks; bounds the memory
 
 func (v *view) many(ctx context.Context, names []int64, from int64, until time.Time) (*manyStream, error) {
 	list, err := json.Marshal(names)
@@ -221,12 +248,13 @@ func (s *manyStream) seek(chunk int64) (int64, error) {
 
 func (s *manyStream) load() error {
 	high := s.low - 1
-	s.low = max(0, s.low-s.width)
-	s.width = min(2*s.width, maxWindow)
+	// A window does not leave its run, which bounds the memory too.
+	s.low = max(high>>runBits<<runBits, s.low-s.width)
+	s.width *= 2
 	// CROSS JOIN keeps the order: the values outside, a range of keys for each.
 	found, err := s.tx.QueryContext(s.ctx, `SELECT p.key, p.rows FROM json_each(?) n CROSS JOIN postings p
 		ON p.key BETWEEN (n.value << ?) + ? AND (n.value << ?) + ?`,
-		s.names, postingChunkBits, s.low, postingChunkBits, high)
+		s.names, runBits, postingKey(0, s.low), runBits, postingKey(0, high))
 	if err != nil {
 		return err
 	}
@@ -238,7 +266,7 @@ func (s *manyStream) load() error {
 		if err := found.Scan(&key, &rows); err != nil {
 			return err
 		}
-		sets = append(sets, chunkRowSet{key & maxChunk, rows})
+		sets = append(sets, chunkRowSet{chunkOfPosting(key), rows})
 	}
 	s.window = *newListStream(sets)
 	return found.Err()

@@ -93,7 +93,7 @@ type verdicts struct {
 	insert  *inserter
 }
 
-func newVerdicts(ctx context.Context, c *sql.Conn) (v *verdicts, err error) {
+func newVerdicts(ctx context.Context, c *session) (v *verdicts, err error) {
 	v = &verdicts{pending: map[string]*callState{}}
 	if v.find, err = c.PrepareContext(ctx, `SELECT states FROM verdicts WHERE id = ?`); err != nil {
 		return nil, err

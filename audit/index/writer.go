@@ -11,13 +11,17 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
+// maxTransaction is how many entries a transaction takes at most: the more, the
+// fewer pages are written for each, and the more memory they need.
+const maxTransaction = 4 * chunkRows
+
 // writer takes entries into the database. One goroutine owns it.
 //
 // What a chunk's entries have in common is gathered in memory and written when a
 // transaction ends, which is when the chunk is full, or the journal has no more.
 type writer struct {
 	db   *sql.DB
-	conn *sql.Conn
+	conn *session
 	dir  string
 
 	names    *namer
@@ -40,9 +44,11 @@ type writer struct {
 // openWriter opens the file at path, which holds the tables.
 func openWriter(ctx context.Context, dir, path string) (w *writer, err error) {
 	w = &writer{dir: dir}
-	if w.db, w.conn, err = openWriting(ctx, path); err != nil {
+	db, conn, err := openWriting(ctx, path)
+	if err != nil {
 		return nil, err
 	}
+	w.db, w.conn = db, &session{Conn: conn}
 	if err := w.prepare(ctx); err != nil {
 		return nil, errors.Join(err, w.close(ctx))
 	}
@@ -119,16 +125,20 @@ func (w *writer) begin(ctx context.Context) error {
 	return nil
 }
 
+// flush writes what has gathered in memory, inside the transaction.
+func (w *writer) flush(ctx context.Context) error {
+	w.places.relist(listSegments(w.dir), w.from, w.cursor)
+	return errors.Join(w.sets.flush(ctx), w.places.flush(ctx, w.cursor))
+}
+
 // commit ends the transaction; nothing of it is in the database before.
 func (w *writer) commit(ctx context.Context) error {
 	if !w.begun {
 		return nil
 	}
-	w.places.relist(listSegments(w.dir), w.from, w.cursor)
 	sum := sha256.Sum256(w.last)
 	for _, step := range []func(context.Context) error{
-		w.sets.flush,
-		func(ctx context.Context) error { return w.places.flush(ctx, w.cursor) },
+		w.flush,
 		w.verdicts.flush,
 		w.tallies.flush,
 		func(ctx context.Context) error {
@@ -148,12 +158,16 @@ func (w *writer) commit(ctx context.Context) error {
 		return err
 	}
 	w.begun, w.entries, w.unread, w.stored = false, 0, 0, sum[:]
-	tail := chunkOf(w.cursor)
-	w.sets.advance(tail)
-	if tail != w.places.chunk {
-		return w.places.enter(ctx, tail)
+	return w.enter(ctx, chunkOf(w.cursor))
+}
+
+// enter makes a chunk the one that grows. What is in memory is flushed.
+func (w *writer) enter(ctx context.Context, chunk int64) error {
+	w.sets.advance(chunk)
+	if chunk == w.places.chunk {
+		return nil
 	}
-	return nil
+	return w.places.enter(ctx, chunk)
 }
 
 // rollback undoes the transaction, in memory too.
@@ -167,9 +181,8 @@ func (w *writer) rollback(ctx context.Context) error {
 	return w.load(ctx)
 }
 
-// full reports whether the transaction has to be committed before the entry is
-// added.
-func (w *writer) full(index uint64) bool { return w.begun && chunkOf(index) != w.places.chunk }
+// full reports whether the transaction is long enough.
+func (w *writer) full() bool { return w.entries >= maxTransaction }
 
 // add takes in an entry. If it is not the next, those before it are gone.
 func (w *writer) add(ctx context.Context, line journal.Line) error {
@@ -183,8 +196,10 @@ func (w *writer) add(ctx context.Context, line journal.Line) error {
 		return err
 	}
 	if chunk := chunkOf(line.Index); chunk != w.places.chunk {
-		w.sets.advance(chunk)
-		if err := w.places.enter(ctx, chunk); err != nil {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+		if err := w.enter(ctx, chunk); err != nil {
 			return err
 		}
 	}
@@ -219,13 +234,36 @@ func (w *writer) add(ctx context.Context, line journal.Line) error {
 	return nil
 }
 
-// post adds an entry to the rows of a value, and returns the value's number.
+// post adds an entry of the newest chunk to the rows of a value, and returns the
+// value's number.
 func (w *writer) post(ctx context.Context, f field, text string, index uint64) (int64, error) {
-	name, err := w.names.id(ctx, f, text)
+	v, err := w.names.value(ctx, f, text)
 	if err != nil {
 		return 0, err
 	}
-	return name, w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index))
+	if v.set == nil || v.generation != w.sets.generation {
+		if v.set, err = w.sets.posting(ctx, v.name, w.sets.tail); err != nil {
+			return 0, err
+		}
+		v.generation = w.sets.generation
+	}
+	w.sets.touch(v.set)
+	v.set.rows.add(rowOf(index))
+	return v.name, nil
+}
+
+// mark adds an entry to the rows of a value, or takes it out of them.
+func (w *writer) mark(ctx context.Context, name int64, index uint64, in bool) error {
+	s, err := w.sets.posting(ctx, name, chunkOf(index))
+	if err != nil {
+		return err
+	}
+	if in {
+		s.rows.add(rowOf(index))
+	} else {
+		s.rows.remove(rowOf(index))
+	}
+	return nil
 }
 
 func isListed(k audit.Kind) bool { return k != audit.KindIntent && k != audit.KindVerdict }
@@ -280,7 +318,7 @@ func (w *writer) addIDs(ctx context.Context, index uint64, e *audit.Event) error
 		own = roleIntent
 	}
 	for role, id := range idsOf(e, own) {
-		if err := w.sets.add(ctx, setKey{idKey(id), idPlace(role, chunkOf(index))}, rowOf(index)); err != nil {
+		if err := w.sets.addID(ctx, role, id, rowOf(index)); err != nil {
 			return err
 		}
 	}
@@ -302,7 +340,7 @@ func (w *writer) addCall(ctx context.Context, index uint64, e *audit.Event) erro
 		return err
 	}
 	for _, name := range state.states() {
-		if err := w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+		if err := w.mark(ctx, name, index, true); err != nil {
 			return err
 		}
 	}
@@ -385,12 +423,12 @@ func (w *writer) addVerdict(ctx context.Context, e *audit.Event) error {
 	after := state.states()
 	for _, index := range append(intents, outcomes...) {
 		for _, name := range without(before, after) {
-			if err := w.sets.remove(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+			if err := w.mark(ctx, name, index, false); err != nil {
 				return err
 			}
 		}
 		for _, name := range without(after, before) {
-			if err := w.sets.add(ctx, setKey{place: postingKey(name, chunkOf(index))}, rowOf(index)); err != nil {
+			if err := w.mark(ctx, name, index, true); err != nil {
 				return err
 			}
 		}

@@ -23,9 +23,9 @@ const maxTreeSize = 1 << 60
 
 // Checkpoint is what a log says of itself at one size: C2SP tlog-checkpoint.
 type Checkpoint struct {
-	Origin string
-	Size   uint64
-	Root   tlog.Hash
+	Origin string    `json:"origin"`
+	Size   uint64    `json:"size"`
+	Root   tlog.Hash `json:"root"`
 }
 
 // Text returns the body of the signed note.

@@ -237,6 +237,49 @@ func TestFaultIsMadeGood(t *testing.T) {
 	}
 }
 
+// A disk that does not keep what it was given is noticed before anything is
+// signed over it, and what it lost is written again.
+func TestDiskLies(t *testing.T) {
+	all := shortLines(600)
+	for _, name := range []string{"tile/0/001.tmp", "tile/0/002.p/88.tmp", "tile/1/000.p/2.tmp"} {
+		t.Run(name, func(t *testing.T) {
+			fs := newMemFS()
+			src := newMemSource(all[:300])
+			l := open(t, ledger.Config{FS: fs, Source: src})
+			defer l.Close(background())
+			mustStep(t, l)
+			lied := 0
+			fs.lie = func(what string) bool {
+				if what != "write "+name || lied > 0 {
+					return false
+				}
+				lied++
+				return true
+			}
+			src.grow(all[300:]...)
+			err := l.Step(t.Context())
+			if _, ok := errors.AsType[*ledger.DamagedError](err); !ok || lied != 1 {
+				t.Fatalf("step over a damaged tile: %v", err)
+			}
+			if c, _ := l.Checkpoint(); c.Size != 300 {
+				t.Errorf("signed %d entries", c.Size)
+			}
+			mustStep(t, l)
+			c, note := l.Checkpoint()
+			if c.Root != merkleRoot(all) {
+				t.Errorf("checkpoint is %+v", c)
+			}
+			root, err := fs.OpenRoot("audit/ledger")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ledger.CheckTiles(root, note, l.VerifierKey()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Many operations fail, the power goes at some point, pages that were not synced
 // are lost or not in any order: thousands of times, and never is there a
 // checkpoint that contradicts another, or one without its tiles.

@@ -60,17 +60,11 @@ func (l *Ledger) Run(ctx context.Context) error {
 // their copies or ctx is done, and gives the directory up. Close the journal
 // first, so that its last line is signed, and stop serving the handler.
 func (l *Ledger) Close(ctx context.Context) error {
-	l.mu.Lock()
-	again := l.closed
-	l.closed = true
-	if !again {
-		l.wake()
-	}
-	l.mu.Unlock()
-	if again {
+	if l.closing.Err() != nil {
 		return nil
 	}
 	l.close()
+	l.end(errClosed)
 	l.running.Lock()
 	defer l.running.Unlock()
 
@@ -82,6 +76,16 @@ func (l *Ledger) Close(ctx context.Context) error {
 		s.finish(ctx)
 	}
 	return errors.Join(err, l.lock.Close(), l.root.Close())
+}
+
+// end notes that nothing will be signed any more.
+func (l *Ledger) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended == nil {
+		l.ended = err
+		l.wake()
+	}
 }
 
 // behind reports whether there is something that no checkpoint covers.
@@ -226,7 +230,7 @@ func (l *Ledger) note(err error) {
 	step := l.at
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		step = string(refused.Reason)
-		l.refusal = refused
+		l.refusal, l.ended = refused, refused
 	} else {
 		l.cfg.Observer.Failed(step)
 	}

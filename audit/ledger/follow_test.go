@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -321,9 +320,4 @@ func TestConfigRefused(t *testing.T) {
 			}
 		})
 	}
-}
-
-func ExampleLedger() {
-	fmt.Println(strings.Join(ledger.Steps(), " "))
-	// Output: read tiles checkpoint copy
 }

@@ -58,31 +58,66 @@ const (
 
 // replaceFile makes name hold data, or leaves it as it was. The new content is
 // durable when it returns, the name is so after a SyncDir.
-func replaceFile(root Root, name string, data []byte, perm fs.FileMode) (err error) {
-	temp := name + ".tmp"
-	f, err := root.Create(temp, perm)
+func replaceFile(root Root, name string, data []byte, perm fs.FileMode) error {
+	r, err := prepare(root, name, data, perm)
 	if err != nil {
 		return err
 	}
-	n, err := f.Write(data)
+	return r.finish()
+}
+
+// replacement is new content that is written, but neither durable nor in place.
+type replacement struct {
+	root Root
+	name string
+	file File
+}
+
+func prepare(root Root, name string, data []byte, perm fs.FileMode) (*replacement, error) {
+	r := &replacement{root: root, name: name}
+	var err error
+	if r.file, err = root.Create(r.temp(), perm); err != nil {
+		return nil, err
+	}
+	n, err := r.file.Write(data)
 	if err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}
-	if err == nil {
-		err = f.Sync()
+	if err != nil {
+		return nil, r.discard(err)
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
+	return r, nil
+}
+
+func (r *replacement) temp() string { return r.name + ".tmp" }
+
+// finish makes the content durable and puts it in place.
+func (r *replacement) finish() error {
+	if err := r.file.Sync(); err != nil {
+		return r.discard(err)
 	}
+	err := r.file.Close()
+	r.file = nil
 	if err == nil {
-		err = root.Rename(temp, name)
+		err = r.root.Rename(r.temp(), r.name)
 	}
 	if err != nil {
-		// The remains would be overwritten the next time; on a full disk they
-		// should not lie about until then.
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), root.RemoveAll(temp))
+		return r.discard(err)
 	}
 	return nil
+}
+
+// discard removes what a failure left: it would be overwritten the next time, but
+// on a full disk it should not lie about until then.
+func (r *replacement) discard(why error) error {
+	var closed error
+	if r.file != nil {
+		closed = r.file.Close()
+	}
+	if why != nil {
+		why = fmt.Errorf("write %s: %w", r.name, why)
+	}
+	return errors.Join(why, closed, r.root.RemoveAll(r.temp()))
 }
 
 // replaceFileDurably is replaceFile with the name made durable too.

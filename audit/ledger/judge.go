@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -183,22 +184,31 @@ func spans(t tlog.Tile) (first, last uint64) {
 	return first, first + uint64(t.W)*each - 1
 }
 
-// maxGuesses bounds how many combinations of candidates are tried.
-const maxGuesses = 1 << 12
+// The bounds of guessing: how many combinations are tried for one tile, and of
+// how many candidates for each incomplete tile.
+const (
+	maxGuesses     = 1 << 12
+	maxEdgeGuesses = 64
+)
 
 // findEdges finds which candidates of the incomplete tiles lead to the signed
-// root.
+// root. Those tiles vouch for each other only, so that all combinations have to
+// be tried; there are few.
 func (j *judgement) findEdges() {
 	size := int64(j.signed.Size)
 	tiles := edgeTiles(size)
 	options := make([][]tile, len(tiles))
 	guesses := 1
 	for i, t := range tiles {
-		computed := slices.IndexFunc(j.w.edges[size], func(e tile) bool { return e.Tile == t })
-		if computed >= 0 {
-			options[i] = j.candidates(t, j.w.edges[size][computed].data)
-		} else {
-			options[i] = j.candidates(t, nil)
+		var computed []byte
+		if n := slices.IndexFunc(j.w.edges[size], func(e tile) bool { return e.Tile == t }); n >= 0 {
+			computed = j.w.edges[size][n].data
+		}
+		for c := range j.candidates(t, computed) {
+			if options[i] = append(options[i], c); len(options[i]) > maxEdgeGuesses {
+				options[i] = options[i][:2]
+				break
+			}
 		}
 		if guesses *= len(options[i]); guesses == 0 || guesses > maxGuesses {
 			return
@@ -219,47 +229,49 @@ func (j *judgement) findEdges() {
 	}
 }
 
-// candidates returns what a tile may have been: what is stored, what the lines
+// candidates yields what a tile may have been: what is stored, what the lines
 // yield, and, while those are few, all mixtures of the two and of what the
 // stored tiles below yield. For a line may have been changed below one hash and
 // the tile damaged at another.
-func (j *judgement) candidates(t tlog.Tile, computed []byte) (list []tile) {
-	stored, err := j.v.stored(t)
-	if err == nil {
-		list = append(list, tile{t, stored})
-	}
-	if computed == nil || slices.Equal(computed, stored) {
-		return list
-	}
-	list = append(list, tile{t, computed})
-	options := make([][]tlog.Hash, t.W)
-	guesses := 1
-	for i := range options {
-		options[i] = []tlog.Hash{tile{t, computed}.hash(i)}
-		if err == nil {
-			options[i] = append(options[i], tile{t, stored}.hash(i))
+func (j *judgement) candidates(t tlog.Tile, computed []byte) iter.Seq[tile] {
+	return func(yield func(tile) bool) {
+		stored, err := j.v.stored(t)
+		if err == nil && !yield(tile{t, stored}) {
+			return
 		}
-		below := tlog.Tile{H: tileHeight, L: t.L - 1, N: t.N<<tileHeight + int64(i), W: tileWidth}
-		if _, differs := j.computed[below]; differs {
-			if data, err := j.v.stored(below); err == nil {
-				options[i] = append(options[i], tileRoot(below, data))
+		if computed == nil || slices.Equal(computed, stored) || !yield(tile{t, computed}) {
+			return
+		}
+		options := make([][]tlog.Hash, t.W)
+		guesses := 1
+		for i := range options {
+			options[i] = []tlog.Hash{tile{t, computed}.hash(i)}
+			if err == nil {
+				options[i] = append(options[i], tile{t, stored}.hash(i))
+			}
+			below := tlog.Tile{H: tileHeight, L: t.L - 1, N: t.N<<tileHeight + int64(i), W: tileWidth}
+			if _, differs := j.computed[below]; differs {
+				if data, err := j.v.stored(below); err == nil {
+					options[i] = append(options[i], tileRoot(below, data))
+				}
+			}
+			slices.SortFunc(options[i], func(a, b tlog.Hash) int { return slices.Compare(a[:], b[:]) })
+			options[i] = slices.Compact(options[i])
+			if guesses *= len(options[i]); guesses > maxGuesses {
+				return
 			}
 		}
-		slices.SortFunc(options[i], func(a, b tlog.Hash) int { return slices.Compare(a[:], b[:]) })
-		options[i] = slices.Compact(options[i])
-		if guesses *= len(options[i]); guesses > maxGuesses {
-			return list
+		for guess := range guesses {
+			data := make([]byte, 0, len(computed))
+			for _, o := range options {
+				data = append(data, o[guess%len(o)][:]...)
+				guess /= len(o)
+			}
+			if !yield(tile{t, data}) {
+				return
+			}
 		}
 	}
-	for guess := range guesses {
-		data := make([]byte, 0, len(computed))
-		for _, o := range options {
-			data = append(data, o[guess%len(o)][:]...)
-			guess /= len(o)
-		}
-		list = append(list, tile{t, data})
-	}
-	return list
 }
 
 // trusted returns the hashes of a tile if they lead to the signed root.
@@ -304,7 +316,7 @@ func (j *judgement) findTrusted(t tlog.Tile) tile {
 		return tile{}
 	}
 	want := parent.hash(int(t.N % tileWidth))
-	for _, c := range j.candidates(t, j.computed[t].data) {
+	for c := range j.candidates(t, j.computed[t].data) {
 		if tileRoot(t, c.data) == want {
 			return c
 		}

@@ -49,7 +49,7 @@ type Ledger struct {
 	signedAt  time.Time
 	changed   chan struct{} // closed at the next change of published or health
 	health    Health
-	closed    bool
+	ended     error // why nothing will be signed any more
 }
 
 // signedCheckpoint is a checkpoint with the note that it was read from or
@@ -73,7 +73,7 @@ type Health struct {
 	Since  time.Time // when that began
 
 	Size   uint64    // entries that the newest checkpoint covers
-	Signed time.Time // when it was made; zero if none was, but that of size 0
+	Signed time.Time // when that was made; zero while it is the empty log's
 }
 
 // Health reports whether the ledger keeps up.
@@ -99,14 +99,11 @@ func (l *Ledger) Checkpoint() (Checkpoint, []byte) {
 }
 
 // snapshot returns the newest durable checkpoint, a channel that is closed when
-// there may be a newer one, and the error that stands in the way of one.
+// there may be a newer one, and an error if there never will be.
 func (l *Ledger) snapshot() (c signedCheckpoint, changed <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		err = errClosed
-	}
-	return l.published, l.changed, err
+	return l.published, l.changed, l.ended
 }
 
 // publish makes a durable checkpoint the one that readers see.

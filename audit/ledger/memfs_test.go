@@ -25,6 +25,7 @@ type memFS struct {
 
 	ops  int
 	fail func(op int, what string) *fault // nil: nothing fails
+	lie  func(what string) bool           // nil: what is written is what is read
 	dead bool                             // after a power failure nothing works
 }
 
@@ -295,6 +296,9 @@ func (f *memFile) Write(p []byte) (n int, err error) {
 		return n, fmt.Errorf("%s: %w", what, fault.err)
 	}
 	f.n.data = append(f.n.data, p...)
+	if f.fs.lie != nil && f.fs.lie(what) {
+		f.n.data[0] ^= 1
+	}
 	return len(p), nil
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,9 +62,8 @@ func (l *Ledger) prove(c signedCheckpoint, index uint64) ([]byte, error) {
 
 func (l *Ledger) view() view { return view{l.store, l.size.Load, l.src.Read} }
 
-// ProveDir is [Ledger.Prove] for a directory that nobody follows: it reads the
-// audit directory as it is and never waits. Beside a running ledger it may find
-// a tile just superseded; then try again.
+// ProveDir is [Ledger.Prove] for whoever does not follow the log: it reads the
+// audit directory as it is, and never waits. It may run beside a ledger.
 func ProveDir(dir string, index uint64) ([]byte, error) {
 	root, err := osFS{}.OpenRoot(filepath.Join(dir, directoryName))
 	if err != nil {
@@ -74,11 +74,23 @@ func ProveDir(dir string, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := root.ReadFile(checkpointName)
-	if err != nil {
-		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	// Beside a ledger, tiles of the checkpoint that was read may be superseded
+	// before they are; a newer checkpoint is there by then.
+	var text, before []byte
+	for {
+		if text, err = root.ReadFile(checkpointName); err != nil {
+			return nil, fmt.Errorf("prove entry %d: %w", index, err)
+		}
+		proof, err := proveFrom(dir, root, text, key, index)
+		if _, damaged := errors.AsType[*DamagedError](err); !damaged || bytes.Equal(text, before) {
+			return proof, err
+		}
+		before = text
 	}
-	c, err := OpenCheckpoint(text, key)
+}
+
+func proveFrom(dir string, root Root, checkpoint []byte, key string, index uint64) ([]byte, error) {
+	c, err := OpenCheckpoint(checkpoint, key)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +102,7 @@ func ProveDir(dir string, index uint64) ([]byte, error) {
 		size:  func() int64 { return int64(c.Size) },
 		lines: func(from uint64) iter.Seq2[journal.Line, error] { return journal.ReadDir(dir, from) },
 	}
-	p, err := v.prove(signedCheckpoint{c, text}, index)
+	p, err := v.prove(signedCheckpoint{c, checkpoint}, index)
 	if err != nil {
 		return nil, err
 	}

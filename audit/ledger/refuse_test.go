@@ -306,13 +306,18 @@ func TestSecondWriter(t *testing.T) {
 			if h := l.Health(); h.OK || h.Reason != string(tt.reason) {
 				t.Errorf("health is %+v", h)
 			}
+			_, err := l.Prove(t.Context(), later-1)
+			if _, ok := errors.AsType[*ledger.RefusedError](err); notCovered(err) == nil || !ok {
+				t.Errorf("proof of what is not signed: %v", err)
+			}
 			if c, _ := l.Checkpoint(); c.Size != first {
 				t.Errorf("published a checkpoint of %d entries", c.Size)
 			}
 			if err := l.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
-			got, err := os.ReadFile(name)
+			var got []byte
+			got, err = os.ReadFile(name)
 			if replacement == nil {
 				if !os.IsNotExist(err) {
 					t.Errorf("a checkpoint was made again: %v", err)

@@ -155,6 +155,9 @@ func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, 
 		return err
 	}
 	defer f.Close()
+	// A writer may be at it: what was there when the segments were listed is what
+	// is verified.
+	left := s.size
 	var rest []byte
 	offset := int64(0)
 	for eof := false; !eof; {
@@ -168,18 +171,19 @@ func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, 
 		b.data = append(b.data[:0], rest...)
 		// A line without end would grow the block for ever; what is longer than
 		// any line is cut, and found malformed.
-		for {
+		for whole := false; !eof && !whole && len(b.data) < 4*blockBytes; {
 			n := len(b.data)
-			want := int(min(blockBytes, max(s.size-offset-int64(n), 0)+1)) // one more tells the end
+			want := int(min(blockBytes, left))
 			b.data = slices.Grow(b.data, want)
 			m, err := io.ReadFull(f, b.data[n:n+want])
 			b.data = b.data[:n+m]
-			if eof = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !eof {
+			left -= int64(m)
+			short := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+			if err != nil && !short {
 				return err
 			}
-			if eof || bytes.IndexByte(b.data[n:], '\n') >= 0 || len(b.data) > 4*blockBytes {
-				break
-			}
+			eof = short || left == 0
+			whole = bytes.IndexByte(b.data[n:], '\n') >= 0
 		}
 		end := len(b.data)
 		if i := bytes.LastIndexByte(b.data, '\n'); !eof && i >= 0 {

@@ -38,21 +38,40 @@ func newStore(root Root) *store { return &store{root: root, known: map[string]bo
 
 // write makes tiles durable. After an error some of them may be so, or half so:
 // what was not covered by a checkpoint before is not covered now either.
-func (s *store) write(tiles []tile) error {
+//
+// All are written before the first is synced: file systems with a log of their
+// own make them durable together then, where a sync for each as it is written
+// would hold up the journal's syncs on the same disk as often.
+func (s *store) write(tiles []tile) (err error) {
 	var dirs []string
 	unsynced := map[string]bool{}
+	var written []*replacement
+	defer func() {
+		for _, r := range written { // those not finished
+			err = errors.Join(err, r.discard(nil))
+		}
+	}()
 	for _, t := range tiles {
 		name := tilePath(t.Tile)
 		dir := path.Dir(name)
 		if err := s.mkdir(dir); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
-		if err := replaceFile(s.root, name, t.data, privateFile); err != nil {
+		r, err := prepare(s.root, name, t.data, privateFile)
+		if err != nil {
 			return err
 		}
+		written = append(written, r)
 		if !unsynced[dir] {
 			unsynced[dir] = true
 			dirs = append(dirs, dir)
+		}
+	}
+	for len(written) > 0 {
+		r := written[0]
+		written = written[1:]
+		if err := r.finish(); err != nil {
+			return err
 		}
 	}
 	for _, dir := range dirs {

@@ -101,16 +101,3 @@ func indented(column int, lines []string) []string {
 	}
 	return moved
 }
-
-// Quote writes a text as a YAML scalar, without quotation marks where it reads as
-// text anyway.
-func Quote(text string) string {
-	switch strings.ToLower(text) {
-	case "", "true", "false", "yes", "no", "on", "off", "y", "n", "null":
-		return fmt.Sprintf("%q", text)
-	}
-	if !strings.Contains(letters, text[:1]) || strings.Trim(text, letters+"0123456789-_.@") != "" {
-		return fmt.Sprintf("%q", text)
-	}
-	return text
-}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 // noticed is how long a change may go unnoticed.
@@ -34,13 +35,13 @@ func TestRunNoticesChanges(t *testing.T) {
 		name   string
 		change func(t *testing.T, path string)
 	}{
-		{"replaced", func(t *testing.T, path string) { replaceFile(t, path, "two") }},
-		{"written in place", func(t *testing.T, path string) { write(t, path, "two", 0o600) }},
+		{"replaced", func(t *testing.T, path string) { livefiletest.Replace(t, path, "two") }},
+		{"written in place", func(t *testing.T, path string) { livefiletest.Write(t, path, "two", 0o600) }},
 		{"replaced by one of the same size and time", func(t *testing.T, path string) {
-			replaceFile(t, path, "two")
+			livefiletest.Replace(t, path, "two")
 			os.Chtimes(path, longAgo, longAgo)
 		}},
-		{"removed and made again", func(t *testing.T, path string) { os.Remove(path); write(t, path, "two", 0o600) }},
+		{"removed and made again", func(t *testing.T, path string) { os.Remove(path); livefiletest.Write(t, path, "two", 0o600) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := newFile(t, "one")
@@ -66,7 +67,7 @@ func TestRunNoticesAChangeRightAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		step := time.Now()
 		put := func(text string) {
-			write(t, path, text, 0o600)
+			livefiletest.Write(t, path, text, 0o600)
 			os.Chtimes(path, step, step)
 		}
 		put("one")
@@ -88,7 +89,7 @@ func TestRunFollowsSymbolicLinks(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"v1": "one", "v2": "two"} {
 		os.Mkdir(filepath.Join(dir, name), 0o700)
-		write(t, filepath.Join(dir, name, "file"), text, 0o400)
+		livefiletest.Write(t, filepath.Join(dir, name, "file"), text, 0o400)
 		os.Chtimes(filepath.Join(dir, name, "file"), longAgo, longAgo)
 	}
 	os.Symlink("v1", filepath.Join(dir, "data"))
@@ -131,7 +132,7 @@ func TestWhenALookReads(t *testing.T) {
 			age(tc.first)
 			f := follow(t, path, nil)
 			f.Poll()
-			write(t, path, tc.text, 0o600)
+			livefiletest.Write(t, path, tc.text, 0o600)
 			age(tc.then)
 			f.Poll()
 			if read := f.Value() == tc.text; read != tc.read {
@@ -150,14 +151,14 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 		damage func(t *testing.T, path string)
 		want   string
 	}{
-		{"a fault", func(t *testing.T, path string) { replaceFile(t, path, "bad text") }, "bad text"},
+		{"a fault", func(t *testing.T, path string) { livefiletest.Replace(t, path, "bad text") }, "bad text"},
 		{"removed", func(_ *testing.T, path string) { os.Remove(path) }, "no such file"},
 		{"opened to others", func(_ *testing.T, path string) { os.Chmod(path, 0o602) }, "chmod go-w"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := newFile(t, "one")
-			var log journal
-			f := follow(t, path, log.logger())
+			var log livefiletest.Log
+			f := follow(t, path, log.Logger())
 			loaded := f.Status().At
 			for round := range 2 {
 				tc.damage(t, path)
@@ -171,16 +172,16 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 				if s.Err == nil || !strings.Contains(s.Err.Error(), tc.want) || since.IsZero() || !s.Since.Equal(since) || s.Value != "one" || !s.At.Equal(loaded) {
 					t.Errorf("round %d: status %+v, want %q since %s", round, s, tc.want, since)
 				}
-				if lines := log.take(); strings.Count(lines, "\n") != 1 || !strings.Contains(lines, `level=ERROR msg="things file refused, the things loaded before stay in use"`) {
+				if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], `level=ERROR msg="things file refused, the things loaded before stay in use"`) {
 					t.Errorf("round %d: logged %q, want one error", round, lines)
 				}
-				replaceFile(t, path, "one")
+				livefiletest.Replace(t, path, "one")
 				f.Poll()
 				f.Poll()
 				if s := f.Status(); s.Err != nil || !s.Since.IsZero() || s.Value != "one" {
 					t.Errorf("round %d: status %+v after it was mended", round, s)
 				}
-				if lines := log.take(); strings.Count(lines, "\n") != 1 || !strings.Contains(lines, "things file mended") {
+				if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], "things file mended") {
 					t.Errorf("round %d: logged %q, want that it was mended", round, lines)
 				}
 				loaded = f.Status().At
@@ -207,9 +208,9 @@ func TestParseIsToldWhatWasInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replaceFile(t, path, "b")
+	livefiletest.Replace(t, path, "b")
 	f.Poll()
-	replaceFile(t, path, "b")
+	livefiletest.Replace(t, path, "b")
 	f.Poll()
 	if f.Value() != "ab" {
 		t.Errorf("%q in use", f.Value())
@@ -240,7 +241,7 @@ func TestReadersDuringReloads(t *testing.T) {
 		})
 	}
 	for i := range 60 {
-		replaceFile(t, path, []string{"one", "bad", "two"}[i%3])
+		livefiletest.Replace(t, path, []string{"one", "bad", "two"}[i%3])
 		if err := f.Reload(); (err != nil) != (i%3 == 1) {
 			t.Error(err)
 		}

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 // thing is an item of the files that are tested.
@@ -69,39 +68,11 @@ func parseThings(items []livefile.Node) []thing {
 	return list
 }
 
-func write(tb testing.TB, path, text string, mode os.FileMode) {
-	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-// replaceFile is what a careful editor does.
-func replaceFile(tb testing.TB, path, text string) {
-	tb.Helper()
-	write(tb, path+".new", text, 0o600)
-	if err := os.Rename(path+".new", path); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func newFile(tb testing.TB, text string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "things.yaml")
-	write(tb, path, text, 0o600)
+	livefiletest.Write(tb, path, text, 0o600)
 	return path
-}
-
-func readText(tb testing.TB, path string) string {
-	tb.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
 }
 
 // follow has a follower hold the text of a file, and refuse one that is bad.
@@ -120,25 +91,4 @@ func follow(tb testing.TB, path string, logger *slog.Logger) *livefile.Follower[
 		tb.Fatal(err)
 	}
 	return f
-}
-
-// journal is a logger whose lines can be looked at.
-type journal struct {
-	mu    sync.Mutex // guards lines
-	lines bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.lines.Write(p)
-}
-
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-func (j *journal) take() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	defer j.lines.Reset()
-	return j.lines.String()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 type edit = func([]thing, *livefile.Text) ([]thing, error)
@@ -70,7 +71,7 @@ func TestEdit(t *testing.T) {
 				if err := things().Edit(t.Context(), path, tc.edit); err != nil {
 					t.Fatalf("%v\n%s", err, before)
 				}
-				if diff := cmp.Diff(want, readText(t, path)); diff != "" {
+				if diff := cmp.Diff(want, livefiletest.Read(t, path)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			})
@@ -84,8 +85,8 @@ func TestEditMakesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.Mode() != 0o600 || readText(t, path) != "# Things.\nthings:\n  - name: a\n    tags: []\n" {
-		t.Errorf("%v, %v, %q", info.Mode(), err, readText(t, path))
+	if err != nil || info.Mode() != 0o600 || livefiletest.Read(t, path) != "# Things.\nthings:\n  - name: a\n    tags: []\n" {
+		t.Errorf("%v, %v, %q", info.Mode(), err, livefiletest.Read(t, path))
 	}
 }
 
@@ -111,7 +112,7 @@ func TestEditRefuses(t *testing.T) {
 		{"set without the field beside", "things:\n- name: a\n", func(have []thing, text *livefile.Text) ([]thing, error) {
 			return have, text.Set(0, "on", "true", "tags")
 		}, "by hand"},
-		{"a full file", "things: []\n" + strings.Repeat("#\n", maxBytes/2-8), add("c"), "would be larger than 1048576 bytes; delete things"},
+		{"a full file", "things: []\n#" + strings.Repeat("x", maxBytes-13) + "\n", add("c"), "would be larger than 1048576 bytes; delete things"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := newFile(t, tc.text)
@@ -124,8 +125,8 @@ func TestEditRefuses(t *testing.T) {
 				t.Errorf("error %v, want %s", err, tc.want)
 			}
 			after, err := os.Stat(path)
-			if err != nil || !os.SameFile(before, after) || readText(t, path) != tc.text || len(litter(t, path)) > 0 {
-				t.Errorf("the file was replaced: %v, left %q", err, litter(t, path))
+			if err != nil || !os.SameFile(before, after) || livefiletest.Read(t, path) != tc.text || len(livefiletest.Litter(t, path)) > 0 {
+				t.Errorf("the file was replaced: %v, left %q", err, livefiletest.Litter(t, path))
 			}
 		})
 	}
@@ -144,11 +145,11 @@ func TestEditRefuses(t *testing.T) {
 	t.Run("what an editor without the lock wrote", func(t *testing.T) {
 		path := newFile(t, "things: []\n")
 		err := things().Edit(t.Context(), path, func(have []thing, text *livefile.Text) ([]thing, error) {
-			replaceFile(t, path, "things: [{name: z}]\n")
+			livefiletest.Replace(t, path, "things: [{name: z}]\n")
 			return add("c")(have, text)
 		})
-		if err == nil || !strings.Contains(err.Error(), "by somebody else") || !strings.Contains(readText(t, path), "name: z") {
-			t.Errorf("error %v, %q", err, readText(t, path))
+		if err == nil || !strings.Contains(err.Error(), "by somebody else") || !strings.Contains(livefiletest.Read(t, path), "name: z") {
+			t.Errorf("error %v, %q", err, livefiletest.Read(t, path))
 		}
 	})
 }
@@ -156,7 +157,7 @@ func TestEditRefuses(t *testing.T) {
 func TestEditKeepsModeOwnerAndLink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "real.yaml"), filepath.Join(dir, "things.yaml")
-	write(t, target, "things: [] \n", 0o400)
+	livefiletest.Write(t, target, "things: [] \n", 0o400)
 	os.Symlink("real.yaml", link)
 	root := os.Geteuid() == 0 // who alone may give a file away
 	if root {
@@ -187,7 +188,7 @@ func TestEditKeepsModeOwnerAndLink(t *testing.T) {
 	if again, err := os.Lstat(target); err != nil || !os.SameFile(info, again) {
 		t.Errorf("an edit that changes nothing replaced the file: %v", err)
 	}
-	if left := litter(t, target); !slices.Equal(left, []string{"things.yaml"}) {
+	if left := livefiletest.Litter(t, target); !slices.Equal(left, []string{"things.yaml"}) {
 		t.Errorf("left %q", left)
 	}
 }
@@ -241,7 +242,7 @@ func TestAnEditorDoesNotWaitForEver(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	if readText(t, path) != "things: []\n" {
+	if livefiletest.Read(t, path) != "things: []\n" {
 		t.Error("the file was changed without the lock")
 	}
 }
@@ -290,7 +291,7 @@ func FuzzEdit(f *testing.F) {
 				return want, err
 			})
 			if err != nil {
-				if readText(t, path) != string(text) {
+				if livefiletest.Read(t, path) != string(text) {
 					t.Errorf("a refused edit changed the file: %v", err)
 				}
 				continue
@@ -304,7 +305,7 @@ func FuzzEdit(f *testing.F) {
 			}
 			for comment := range strings.SplitSeq(string(text), "\n") {
 				if comment = strings.TrimSpace(comment); strings.HasPrefix(comment, "#") && len(before) > 0 &&
-					len(after) > len(before) && !strings.Contains(readText(t, path), comment) {
+					len(after) > len(before) && !strings.Contains(livefiletest.Read(t, path), comment) {
 					t.Errorf("comment %q is gone", comment)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 func TestReadRefuses(t *testing.T) {
@@ -22,8 +23,8 @@ func TestReadRefuses(t *testing.T) {
 		{"missing", func(_ *testing.T, path string) { os.Remove(path) }, "no such file"},
 		{"directory", func(_ *testing.T, path string) { os.Remove(path); os.Mkdir(path, 0o700) }, "is not a regular file"},
 		{"pipe", func(_ *testing.T, path string) { os.Remove(path); syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
-		{"too large", func(t *testing.T, path string) { write(t, path, strings.Repeat("x", maxBytes+1), 0o600) }, "is larger than 1048576 bytes"},
-		{"mode", func(t *testing.T, path string) { write(t, path, "", 0o620) }, "has mode 0620, and others may write it; run: chmod go-w "},
+		{"too large", func(t *testing.T, path string) { livefiletest.Write(t, path, strings.Repeat("x", maxBytes+1), 0o600) }, "is larger than 1048576 bytes"},
+		{"mode", func(t *testing.T, path string) { livefiletest.Write(t, path, "", 0o620) }, "has mode 0620, and others may write it; run: chmod go-w "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := newFile(t, "")
@@ -72,7 +73,7 @@ func TestReadIsSteady(t *testing.T) {
 			r := livefile.Rules{MaxBytes: maxBytes, Mode: func(fs.FileMode, []byte) (why, chmod string) {
 				if written < tc.writes {
 					written++
-					replaceFile(t, path, fmt.Sprint(written))
+					livefiletest.Replace(t, path, fmt.Sprint(written))
 				}
 				return "", ""
 			}}

@@ -7,35 +7,21 @@ import (
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 func synced(string) error { return nil }
 
-// litter is what is in the directory of a file beside it and its lock.
-func litter(t *testing.T, path string) (names []string) {
-	t.Helper()
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if e.Name() != filepath.Base(path) && e.Name() != filepath.Base(path)+".lock" {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
 func TestReplaceSyncsTheDirectoryBehindTheChange(t *testing.T) {
 	path := newFile(t, "one")
 	err := livefile.Replace(path, []byte("two"), nil, func(dir string) error {
-		if dir != filepath.Dir(path) || readText(t, path) != "two" {
-			t.Errorf("%s was synced with %q in the file", dir, readText(t, path))
+		if dir != filepath.Dir(path) || livefiletest.Read(t, path) != "two" {
+			t.Errorf("%s was synced with %q in the file", dir, livefiletest.Read(t, path))
 		}
 		return nil
 	})
-	if err != nil || len(litter(t, path)) > 0 {
-		t.Errorf("%v, left %q", err, litter(t, path))
+	if err != nil || len(livefiletest.Litter(t, path)) > 0 {
+		t.Errorf("%v, left %q", err, livefiletest.Litter(t, path))
 	}
 }
 
@@ -48,8 +34,8 @@ func TestReplaceTellsOfADirectoryThatDoesNotSync(t *testing.T) {
 	if want := path + " is changed, but may not be after a crash: broken disk"; err == nil || err.Error() != want || !errors.Is(err, broken) {
 		t.Errorf("error %q, want %q", err, want)
 	}
-	if readText(t, path) != "two" || len(litter(t, path)) > 0 {
-		t.Errorf("%q in the file, left %q", readText(t, path), litter(t, path))
+	if livefiletest.Read(t, path) != "two" || len(livefiletest.Litter(t, path)) > 0 {
+		t.Errorf("%q in the file, left %q", livefiletest.Read(t, path), livefiletest.Litter(t, path))
 	}
 }
 
@@ -58,7 +44,7 @@ func TestReplaceLeavesNothingBehind(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := livefile.Replace(path, []byte("two"), nil, synced); err == nil || len(litter(t, path)) > 0 {
-		t.Errorf("%v, left %q", err, litter(t, path))
+	if err := livefile.Replace(path, []byte("two"), nil, synced); err == nil || len(livefiletest.Litter(t, path)) > 0 {
+		t.Errorf("%v, left %q", err, livefiletest.Litter(t, path))
 	}
 }

@@ -1,7 +1,6 @@
 package certificate_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,16 +10,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"log/slog"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/certificate"
 )
 
@@ -125,24 +122,16 @@ func writePair(tb testing.TB, files certificate.Files, pair *issued) {
 	replace(tb, files.Key, pair.keyPEM)
 }
 
-// replace puts a file in the place of another, as careful tools do.
+// replace puts a file in the place of another, and overwrite writes into the file
+// that is there.
 func replace(tb testing.TB, path string, text []byte) {
 	tb.Helper()
-	temp := path + ".new"
-	if err := os.WriteFile(temp, text, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		tb.Fatal(err)
-	}
+	livefiletest.Replace(tb, path, string(text))
 }
 
-// overwrite writes into the file that is there.
 func overwrite(tb testing.TB, path string, text []byte) {
 	tb.Helper()
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	livefiletest.Write(tb, path, string(text), 0o600)
 }
 
 func open(tb testing.TB, files certificate.Files, o certificate.Options) *certificate.Store {
@@ -214,34 +203,6 @@ func presenting(own *issued, server ...*issued) *tls.Config {
 	c := trusting(server...)
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return new(own.tls()), nil }
 	return c
-}
-
-// journal is a logger whose lines can be looked at.
-type journal struct {
-	mu    sync.Mutex // guards lines
-	lines bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.lines.Write(p)
-}
-
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-// take returns the lines since the last take, without their times.
-func (j *journal) take() []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	text := j.lines.String()
-	j.lines.Reset()
-	var lines []string
-	for line := range strings.Lines(text) {
-		_, line, _ = strings.Cut(line, " ")
-		lines = append(lines, strings.TrimSpace(line))
-	}
-	return lines
 }
 
 // run follows the files until the test ends.

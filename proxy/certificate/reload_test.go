@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/certificate"
 )
 
@@ -162,10 +163,10 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			files := newFiles(t, pair, ca)
-			var log journal
-			s := open(t, files, certificate.Options{Logger: log.logger()})
+			var log livefiletest.Log
+			s := open(t, files, certificate.Options{Logger: log.Logger()})
 			config, loaded := s.Config(), s.Status()
-			log.take()
+			log.Take()
 
 			tt.damage(t, files)
 			look(s)
@@ -183,7 +184,7 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 				t.Errorf("reload: %v, want %q", err, tt.want)
 			}
 			look(s)
-			if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], tt.want) {
+			if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], tt.want) {
 				t.Errorf("logged %q, want one error with %q", lines, tt.want)
 			}
 
@@ -193,7 +194,7 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 			if status := s.Status(); !status.OK || status.Reason != "" {
 				t.Errorf("status %+v after it was mended", status)
 			}
-			if diff := cmp.Diff([]string{`level=INFO msg="TLS files mended" cert_file=` + files.Cert}, log.take()); diff != "" {
+			if diff := cmp.Diff([]string{`level=INFO msg="TLS files mended" cert_file=` + files.Cert}, log.Take()); diff != "" {
 				t.Errorf("log (-want +got):\n%s", diff)
 			}
 		})
@@ -203,14 +204,14 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 func TestAnotherFaultIsLoggedAgain(t *testing.T) {
 	pair := issue(t, "server", nil, nil)
 	files := newFiles(t, pair)
-	var log journal
-	s := open(t, files, certificate.Options{Logger: log.logger()})
-	log.take()
+	var log livefiletest.Log
+	s := open(t, files, certificate.Options{Logger: log.Logger()})
+	log.Take()
 	for range 2 {
 		replace(t, files.Cert, issue(t, "other", nil, nil).certPEM)
 		look(s)
 		look(s)
-		if lines := log.take(); len(lines) != 1 {
+		if lines := log.Take(); len(lines) != 1 {
 			t.Errorf("logged %q, want one line for each change", lines)
 		}
 	}
@@ -261,12 +262,12 @@ func TestAFaultKeepsNotTheOtherFileFromRenewal(t *testing.T) {
 // an alarm.
 func TestHalfReplacedPairIsWaitedFor(t *testing.T) {
 	files := newFiles(t, issue(t, "server", nil, nil))
-	var log journal
-	s := open(t, files, certificate.Options{Logger: log.logger()})
+	var log livefiletest.Log
+	s := open(t, files, certificate.Options{Logger: log.Logger()})
 	const renewals = 20 // more than looks in a row that are waited for
 	for range renewals {
 		before, after := s.Leaf(), issue(t, "server", nil, nil)
-		log.take()
+		log.Take()
 		replace(t, files.Cert, after.certPEM)
 		s.Poll()
 		if status := s.Status(); !status.OK || !s.Leaf().Equal(before) {
@@ -277,7 +278,7 @@ func TestHalfReplacedPairIsWaitedFor(t *testing.T) {
 		if status := s.Status(); !status.OK || !s.Leaf().Equal(after.cert) {
 			t.Errorf("status %+v", status)
 		}
-		if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "TLS files loaded") {
+		if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], "TLS files loaded") {
 			t.Errorf("logged %q, want the load alone", lines)
 		}
 	}
@@ -383,8 +384,8 @@ func TestExpiryIsToldAhead(t *testing.T) {
 	clock := func() time.Time { return now }
 	pair := issue(t, "server", nil, validUntil(now.Add(15*24*time.Hour)))
 	files := newFiles(t, pair)
-	var log journal
-	s := open(t, files, certificate.Options{Logger: log.logger(), Now: clock})
+	var log livefiletest.Log
+	s := open(t, files, certificate.Options{Logger: log.Logger(), Now: clock})
 	steps := []struct {
 		name    string
 		forward time.Duration
@@ -400,7 +401,7 @@ func TestExpiryIsToldAhead(t *testing.T) {
 		{"expired, at once", time.Second, "", false},
 		{"expired, next day", 24 * time.Hour, "", false},
 	}
-	log.take()
+	log.Take()
 	for _, step := range steps {
 		now = now.Add(step.forward)
 		if got := s.Status().OK; got != step.ok {
@@ -410,7 +411,7 @@ func TestExpiryIsToldAhead(t *testing.T) {
 		if got := s.Status(); got.OK != step.ok || step.ok != (got.Reason == "") {
 			t.Errorf("%s: status %+v", step.name, got)
 		}
-		lines := log.take()
+		lines := log.Take()
 		if step.want == "" && len(lines) > 0 || step.want != "" && (len(lines) != 1 || !strings.Contains(lines[0], "level="+step.want)) {
 			t.Errorf("%s: logged %q", step.name, lines)
 		}
@@ -418,7 +419,7 @@ func TestExpiryIsToldAhead(t *testing.T) {
 	for range 2 {
 		writePair(t, files, issue(t, "server", nil, validUntil(now.Add(24*time.Hour))))
 		look(s)
-		if lines := strings.Join(log.take(), "\n"); !s.Status().OK || strings.Count(lines, "level=WARN") != 1 {
+		if lines := strings.Join(log.Take(), "\n"); !s.Status().OK || strings.Count(lines, "level=WARN") != 1 {
 			t.Errorf("status %+v, logged %q after a renewal for a day", s.Status(), lines)
 		}
 	}

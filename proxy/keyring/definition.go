@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // definition is one key as the file has it, checked.
@@ -32,35 +32,6 @@ func (d *definition) equal(o *definition) bool {
 				slices.Equal(a.Regions, b.Regions) &&
 				slices.Equal(a.Connections, b.Connections)
 		})
-}
-
-// maxPrincipal is generous for a name and small beside an audit event's line.
-const maxPrincipal = 128
-
-func checkPrincipal(name string) error {
-	switch {
-	case name == "":
-		return errors.New("principal is empty")
-	case len(name) > maxPrincipal:
-		return fmt.Errorf("a principal has at most %d bytes", maxPrincipal)
-	case !utf8.ValidString(name), strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }):
-		return errors.New("a principal holds printable characters only")
-	case strings.TrimSpace(name) != name:
-		return errors.New("a principal neither begins nor ends with a space")
-	}
-	return nil
-}
-
-// earliestExpiry catches times that are mistakes, the zero time above all, which
-// means never.
-func earliestExpiry() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-func parseExpiry(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Before(earliestExpiry()) {
-		return time.Time{}, fmt.Errorf("%s is not a time; write it as 2027-03-01T00:00:00Z", quote(text))
-	}
-	return t.UTC(), nil
 }
 
 // vocabulary is what an allow entry may name.
@@ -97,9 +68,9 @@ func (v *vocabulary) checkRegion(name string) error {
 
 // check is for a definition that comes from elsewhere than a file.
 func (v *vocabulary) check(d *definition) error {
-	errs := []error{checkPrincipal(d.principal)}
-	if !d.expires.IsZero() && d.expires.Before(earliestExpiry()) {
-		errs = append(errs, errors.New("the time of expiry is long past"))
+	errs := []error{livefile.CheckName("principal", d.principal)}
+	if !d.expires.IsZero() {
+		errs = append(errs, livefile.CheckTime(d.expires))
 	}
 	for i, a := range d.allow {
 		if len(a.Operations) == 0 {

@@ -9,25 +9,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
-
-func readText(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 func list(t *testing.T, f keyring.File) []keyring.Info {
 	t.Helper()
@@ -98,7 +88,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no principal", func(g *keyring.Grant) { g.Principal = "" }, "principal is empty"},
 		{"control character", func(g *keyring.Grant) { g.Principal = "a\nb" }, "printable"},
-		{"long past", func(g *keyring.Grant) { g.Expires = time.Unix(1, 0) }, "long past"},
+		{"long past", func(g *keyring.Grant) { g.Expires = time.Unix(1, 0) }, "not a time of this century"},
 		{"no operation", func(g *keyring.Grant) { g.Allow[0].Operations = nil }, "allow[0]: no operation"},
 		{"unknown operation", func(g *keyring.Grant) { g.Allow[0].Operations = []string{"GetObject"} }, `allow[0]: "GetObject"`},
 		{"no region", func(g *keyring.Grant) { g.Allow[0].Regions = []string{"west"} }, `"west" is not a region`},
@@ -194,11 +184,11 @@ keys:   # see the runbook
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.yaml")
-			writeMode(t, path, tc.before, 0o600)
+			livefiletest.Write(t, path, tc.before, 0o600)
 			if err := tc.edit(keyring.File{Path: path}); err != nil {
 				t.Fatalf("%v\n%s", err, tc.before)
 			}
-			if diff := cmp.Diff(tc.want, readText(t, path)); diff != "" {
+			if diff := cmp.Diff(tc.want, livefiletest.Read(t, path)); diff != "" {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
 		})
@@ -220,12 +210,12 @@ func TestNewKeepsTheText(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.yaml")
-			writeMode(t, path, tc.before, 0o600)
+			livefiletest.Write(t, path, tc.before, 0o600)
 			id, secret, err := keyring.File{Path: path}.New(t.Context(), anyGrant)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want+added(tc.indent, id, secret), readText(t, path)); diff != "" {
+			if diff := cmp.Diff(tc.want+added(tc.indent, id, secret), livefiletest.Read(t, path)); diff != "" {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
 		})
@@ -250,19 +240,19 @@ func TestEditsRefuse(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.yaml")
-			writeMode(t, path, tc.text, 0o600)
+			livefiletest.Write(t, path, tc.text, 0o600)
 			err := tc.edit(keyring.File{Path: path})
 			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("error %v, want %s", err, tc.want)
 			}
-			if got := readText(t, path); got != tc.text {
+			if got := livefiletest.Read(t, path); got != tc.text {
 				t.Errorf("the file changed:\n%s", got)
 			}
 		})
 	}
 	t.Run("a file that others can read", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "keys.yaml")
-		writeMode(t, path, keysText(entry(idA, "p")), 0o644)
+		livefiletest.Write(t, path, keysText(entry(idA, "p")), 0o644)
 		f := keyring.File{Path: path}
 		if err := f.Delete(t.Context(), idA); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("delete: %v", err)
@@ -271,95 +261,6 @@ func TestEditsRefuse(t *testing.T) {
 			t.Errorf("list: %v", err)
 		}
 	})
-}
-
-func TestEditsKeepModeOwnerAndLink(t *testing.T) {
-	dir := t.TempDir()
-	target, link := filepath.Join(dir, "real.yaml"), filepath.Join(dir, "keys.yaml")
-	writeMode(t, target, keysText(entry(idA, "p")), 0o400)
-	os.Symlink("real.yaml", link)
-	root := os.Geteuid() == 0
-	if root {
-		if err := os.Chown(target, 4711, 4712); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := (keyring.File{Path: link}).SetDisabled(t.Context(), idA, true); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Lstat(target)
-	if err != nil || info.Mode() != 0o400 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if s := info.Sys().(*syscall.Stat_t); root && (s.Uid != 4711 || s.Gid != 4712) {
-		t.Errorf("owner %d:%d", s.Uid, s.Gid)
-	}
-	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Errorf("the link is now %v, %v", info.Mode(), err)
-	}
-	if !strings.Contains(readText(t, link), "disabled: true") {
-		t.Error("the change is not in the file")
-	}
-	if err := (keyring.File{Path: link}).SetDisabled(t.Context(), idA, true); err != nil {
-		t.Fatal(err)
-	}
-	if again, err := os.Lstat(target); err != nil || !os.SameFile(info, again) {
-		t.Errorf("an edit that changes nothing replaced the file: %v", err)
-	}
-	left, err := filepath.Glob(filepath.Join(dir, ".keys-*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
-
-func TestEditorsExcludeEachOther(t *testing.T) {
-	f := keyring.File{Path: filepath.Join(t.TempDir(), "keys.yaml")}
-	var editors sync.WaitGroup
-	for range 8 {
-		editors.Go(func() {
-			for range 3 {
-				id, _, err := f.New(t.Context(), anyGrant)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if err := f.SetDisabled(t.Context(), id, true); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	editors.Wait()
-	keys := list(t, f)
-	if len(keys) != 24 {
-		t.Errorf("24 keys were added, %d are there", len(keys))
-	}
-	for _, k := range keys {
-		if !k.Disabled {
-			t.Errorf("key %s is not disabled", k.ID)
-		}
-	}
-}
-
-func TestEditorGivesUpWaiting(t *testing.T) {
-	path := keysFile(t, entry(idA, "p"))
-	held, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Close()
-	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	err = keyring.File{Path: path}.SetDisabled(ctx, idA, true)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), path+".lock") {
-		t.Errorf("error %v", err)
-	}
-	if strings.Contains(readText(t, path), "disabled") {
-		t.Error("the file was changed without the lock")
-	}
 }
 
 // Whatever is edited in whatever order, the file says what was asked for, and each

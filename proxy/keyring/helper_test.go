@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 	"github.com/gatepost-proxy/gatepost/proxy/sigv4"
 )
@@ -39,22 +39,10 @@ const allowAll = `allow: [{operations: ["*"]}]`
 
 func keysText(entries ...string) string { return "keys:\n" + strings.Join(entries, "") }
 
-// writeKeys replaces the file as a careful editor does.
-func writeKeys(tb testing.TB, path, text string) {
-	tb.Helper()
-	temp := path + ".new"
-	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func keysFile(tb testing.TB, entries ...string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "keys.yaml")
-	writeKeys(tb, path, keysText(entries...))
+	livefiletest.Replace(tb, path, keysText(entries...))
 	return path
 }
 

@@ -64,10 +64,10 @@ func (v *vocabulary) key(item livefile.Node) (k definition, id livefile.Node) {
 			f.Text(taken(&text, checkSecret))
 			k.secret = newSecret(text)
 		case "principal":
-			f.Text(taken(&k.principal, checkPrincipal))
+			f.Text(taken(&k.principal, func(text string) error { return livefile.CheckName("principal", text) }))
 		case "expires":
 			f.Text(func(text string) (err error) {
-				k.expires, err = parseExpiry(text)
+				k.expires, err = livefile.ParseTime(text)
 				return err
 			})
 		case "disabled":

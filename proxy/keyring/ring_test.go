@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
 
@@ -23,13 +23,13 @@ func TestOpenRefuses(t *testing.T) {
 		want string
 	}{
 		{"missing", func(*testing.T, string) {}, "no such file"},
-		{"mode for the group", func(t *testing.T, path string) { writeMode(t, path, sound, 0o640) }, "mode 0640, and holds secrets that only its owner may read; run: chmod 600 "},
-		{"mode for all", func(t *testing.T, path string) { writeMode(t, path, sound, 0o604) }, "chmod 600 "},
-		{"mode to write for the group", func(t *testing.T, path string) { writeMode(t, path, sound, 0o620) }, "chmod 600 "},
-		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, "is not a regular file"},
-		{"pipe", func(t *testing.T, path string) { syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
-		{"too large", func(t *testing.T, path string) { writeMode(t, path, "keys: []\n#"+strings.Repeat("x", 1<<20), 0o600) }, "is larger than"},
-		{"with a fault", func(t *testing.T, path string) { writeMode(t, path, "kyes: []\n", 0o600) }, `keys.yaml:1:1: unknown key "kyes"`},
+		{"mode for the group", func(t *testing.T, path string) { livefiletest.Write(t, path, sound, 0o640) }, "mode 0640, and holds secrets that only its owner may read; run: chmod 600 "},
+		{"mode for all", func(t *testing.T, path string) { livefiletest.Write(t, path, sound, 0o604) }, "chmod 600 "},
+		{"mode to write for the group", func(t *testing.T, path string) { livefiletest.Write(t, path, sound, 0o620) }, "chmod 600 "},
+		{"too large", func(t *testing.T, path string) {
+			livefiletest.Write(t, path, "keys: []\n#"+strings.Repeat("x", 1<<20), 0o600)
+		}, "is larger than"},
+		{"with a fault", func(t *testing.T, path string) { livefiletest.Write(t, path, "kyes: []\n", 0o600) }, `keys.yaml:1:1: unknown key "kyes"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.yaml")
@@ -49,22 +49,12 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestOpenAcceptsStricterModesAndLinks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.yaml")
-	writeMode(t, path, keysText(entry(idA, "p")), 0o400)
+	livefiletest.Write(t, path, keysText(entry(idA, "p")), 0o400)
 	link := filepath.Join(t.TempDir(), "link.yaml")
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
 	authenticate(t, openRing(t, link), idA)
-}
-
-func writeMode(t *testing.T, path, text string, mode os.FileMode) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // Whatever changes in a definition changes the generation; what stays, keeps it.
@@ -125,7 +115,7 @@ func TestGenerations(t *testing.T) {
 
 func reload(t *testing.T, ring *keyring.Ring, path string, entries ...string) {
 	t.Helper()
-	writeKeys(t, path, keysText(entries...))
+	livefiletest.Replace(t, path, keysText(entries...))
 	if err := ring.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,11 +142,11 @@ func TestBadReloadKeepsTheKeys(t *testing.T) {
 	since := now
 	bad := keysText(entry(idA, "p", "allow: []"), entry("GPKX", "q"))
 	for _, step := range []func(){
-		func() { writeKeys(t, path, bad) },
+		func() { livefiletest.Replace(t, path, bad) },
 		func() { now = now.Add(time.Minute) }, // the same again
 		func() { os.Remove(path) },
-		func() { writeKeys(t, path, bad); os.Chmod(path, 0o644) },
-		func() { writeKeys(t, path, bad) },
+		func() { livefiletest.Replace(t, path, bad); os.Chmod(path, 0o644) },
+		func() { livefiletest.Replace(t, path, bad) },
 	} {
 		step()
 		if err := ring.Reload(); err == nil {
@@ -180,7 +170,7 @@ func TestBadReloadKeepsTheKeys(t *testing.T) {
 		t.Errorf("the log shows a secret:\n%s", log.String())
 	}
 
-	writeKeys(t, path, keysText(entry(idA, "p", allowAll)))
+	livefiletest.Replace(t, path, keysText(entry(idA, "p", allowAll)))
 	if err := ring.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +186,7 @@ func TestBadReloadKeepsTheKeys(t *testing.T) {
 func TestStatusHasTheFaults(t *testing.T) {
 	path := keysFile(t, entry(idA, "p"))
 	ring := openRing(t, path)
-	writeKeys(t, path, keysText(entry("x", ""), entry(idB, "q", "allow: {}")))
+	livefiletest.Replace(t, path, keysText(entry("x", ""), entry(idB, "q", "allow: {}")))
 	if err := ring.Reload(); err == nil {
 		t.Fatal("reloaded")
 	}
@@ -262,7 +252,7 @@ func TestReadersDuringReload(t *testing.T) {
 		case 3:
 			text = "keys: nonsense"
 		}
-		writeKeys(t, path, text)
+		livefiletest.Replace(t, path, text)
 		if err := ring.Reload(); (err != nil) != (i%4 == 3) {
 			t.Error(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,102 +12,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
 
 // noticed is how long a change may go unnoticed.
 const noticed = 100 * time.Millisecond
 
-func TestRunNoticesChanges(t *testing.T) {
-	before, after := keysText(entry(idA, "one")), keysText(entry(idA, "two"))
-	for _, tc := range []struct {
-		name   string
-		change func(t *testing.T, path string)
-	}{
-		{"replaced", func(t *testing.T, path string) { writeKeys(t, path, after) }},
-		{"written in place", func(t *testing.T, path string) { writeMode(t, path, after, 0o600) }},
-		{"replaced by one of the same size and time", func(t *testing.T, path string) {
-			writeKeys(t, path, after)
-			os.Chtimes(path, longAgo, longAgo)
-		}},
-		{"removed and made again", func(t *testing.T, path string) { os.Remove(path); writeMode(t, path, after, 0o600) }},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "keys.yaml")
-			writeMode(t, path, before, 0o600)
-			os.Chtimes(path, longAgo, longAgo)
-			synctest.Test(t, func(t *testing.T) {
-				ring, stop := run(t, path)
-				defer stop()
-				time.Sleep(time.Second)
-				p := authenticate(t, ring, idA)
-				tc.change(t, path)
-				time.Sleep(noticed)
-				synctest.Wait()
-				if name := authenticate(t, ring, idA).Name(); name != "two" || p.Current() {
-					t.Errorf("principal %s after the change, the old one current: %t", name, p.Current())
-				}
-			})
-		})
-	}
-}
-
-// longAgo is old even in a bubble, whose clock begins in 2000.
-var longAgo = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func run(t *testing.T, path string) (*keyring.Ring, func()) {
-	t.Helper()
-	ring := openRing(t, path)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { ring.Run(ctx) })
-	return ring, func() { cancel(); running.Wait() }
-}
-
-// Two changes within one step of the file system's clock look alike to stat.
-func TestRunNoticesAChangeRightAfterAnother(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys.yaml")
+func TestRunNoticesAChange(t *testing.T) {
+	path := keysFile(t, entry(idA, "one"))
 	synctest.Test(t, func(t *testing.T) {
-		step := time.Now()
-		write := func(principal string) {
-			writeMode(t, path, keysText(entry(idA, principal)), 0o600)
-			os.Chtimes(path, step, step)
-		}
-		write("one")
-		ring, stop := run(t, path)
-		defer stop()
-		time.Sleep(noticed)
-		write("two") // in place, of the same size
+		ring := openRing(t, path)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { ring.Run(ctx) })
+		p := authenticate(t, ring, idA)
+		livefiletest.Replace(t, path, keysText(entry(idA, "two")))
 		time.Sleep(noticed)
 		synctest.Wait()
-		if name := authenticate(t, ring, idA).Name(); name != "two" {
-			t.Errorf("principal %s", name)
+		if name := authenticate(t, ring, idA).Name(); name != "two" || p.Current() {
+			t.Errorf("principal %s after the change, the old one current: %t", name, p.Current())
 		}
-	})
-}
-
-func TestRunFollowsSymbolicLinks(t *testing.T) {
-	// As Kubernetes mounts a secret: the file is a link into a directory that is a
-	// link, and only the latter is replaced.
-	dir := t.TempDir()
-	for name, text := range map[string]string{"v1": keysText(entry(idA, "one")), "v2": keysText(entry(idA, "two"))} {
-		os.Mkdir(filepath.Join(dir, name), 0o700)
-		writeMode(t, filepath.Join(dir, name, "keys.yaml"), text, 0o400)
-		os.Chtimes(filepath.Join(dir, name, "keys.yaml"), longAgo, longAgo)
-	}
-	os.Symlink("v1", filepath.Join(dir, "data"))
-	path := filepath.Join(dir, "keys.yaml")
-	os.Symlink(filepath.Join("data", "keys.yaml"), path)
-	synctest.Test(t, func(t *testing.T) {
-		ring, stop := run(t, path)
-		defer stop()
-		os.Symlink("v2", filepath.Join(dir, "data.new"))
-		os.Rename(filepath.Join(dir, "data.new"), filepath.Join(dir, "data"))
-		time.Sleep(noticed)
-		synctest.Wait()
-		if name := authenticate(t, ring, idA).Name(); name != "two" {
-			t.Errorf("principal %s after the directory was replaced", name)
-		}
+		cancel()
+		running.Wait() // a Run that goes on fails the bubble's end
 	})
 }
 
@@ -131,12 +57,12 @@ func TestRunKeepsTheKeysOfABadFile(t *testing.T) {
 			change func()
 			sound  bool
 		}{
-			{"half a file", func() { writeKeys(t, path, keysText(entry(idA, "one"))[:40]) }, false},
+			{"half a file", func() { livefiletest.Replace(t, path, keysText(entry(idA, "one"))[:40]) }, false},
 			{"no file", func() { os.Remove(path) }, false},
-			{"a file that others can read", func() { writeMode(t, path, keysText(entry(idA, "one", allowAll)), 0o644) }, false},
+			{"a file that others can read", func() { livefiletest.Write(t, path, keysText(entry(idA, "one", allowAll)), 0o644) }, false},
 			{"mended by its mode alone", func() { os.Chmod(path, 0o600) }, true},
 			{"a directory", func() { os.Remove(path); os.Mkdir(path, 0o700) }, false},
-			{"the file again", func() { os.Remove(path); writeMode(t, path, keysText(entry(idA, "one", allowAll)), 0o600) }, true},
+			{"the file again", func() { os.Remove(path); livefiletest.Write(t, path, keysText(entry(idA, "one", allowAll)), 0o600) }, true},
 		} {
 			step.change()
 			time.Sleep(noticed)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 var expiry = time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -72,12 +73,12 @@ func TestCurrent(t *testing.T) {
 		t.Errorf("an identity that nobody proved: %v", err)
 	}
 
-	write(t, path, fileText(entry("soc", token.Viewer, "")))
+	livefiletest.Replace(t, path, fileText(entry("soc", token.Viewer, "")))
 	s.Poll()
 	if got, err := s.Current(id, expiry); err != nil || got.Role != token.Viewer {
 		t.Errorf("after its role was lowered: %+v, %v", got, err)
 	}
-	write(t, path, "tokens: []\n")
+	livefiletest.Replace(t, path, "tokens: []\n")
 	s.Poll()
 	if _, err := s.Current(id, before); !errors.Is(err, token.ErrUnknown) {
 		t.Errorf("after it was deleted: %v", err)

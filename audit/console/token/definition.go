@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
 // prefix lets scanners of source code and logs find a token that slipped out.
@@ -57,30 +57,18 @@ func (d *definition) check() error {
 	if d.expires.IsZero() {
 		return nil
 	}
-	_, err := parseExpiry(d.expires.Format(time.RFC3339))
-	return err
+	return livefile.CheckTime(d.expires)
 }
-
-// maxName is generous for a name and small beside an audit event's line.
-const maxName = 128
 
 // checkName does not quote: what is no name may be a token in the wrong place.
 func checkName(name string) error {
 	switch {
-	case name == "":
-		return errors.New("name is empty")
-	case len(name) > maxName:
-		return fmt.Errorf("a name has at most %d bytes", maxName)
 	case strings.HasPrefix(name, prefix):
 		return errors.New("this looks like a token, which belongs to its bearer alone; give a name, and replace the token")
 	case name == loopbackName:
 		return fmt.Errorf("%s is the name of whoever needs no token; choose another", loopbackName)
-	case !utf8.ValidString(name), strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }):
-		return errors.New("a name holds printable characters only")
-	case strings.TrimSpace(name) != name:
-		return errors.New("a name neither begins nor ends with a space")
 	}
-	return nil
+	return livefile.CheckName("name", name)
 }
 
 // parseSum does not quote either.
@@ -93,17 +81,4 @@ func parseSum(text string) (sum, error) {
 		return sum{}, fmt.Errorf("a SHA-256 has %d hexadecimal digits; `gatepost tokens new` writes one", 2*len(s))
 	}
 	return s, nil
-}
-
-// earliestExpiry catches times that are mistakes, the zero time above all, which
-// means never.
-func earliestExpiry() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-// parseExpiry does not quote either.
-func parseExpiry(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Before(earliestExpiry()) {
-		return time.Time{}, errors.New("this is not a time of this century; write it as 2027-03-01T00:00:00Z")
-	}
-	return t.UTC(), nil
 }

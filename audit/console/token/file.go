@@ -10,13 +10,8 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/livefile"
 )
 
-// File edits a tokens file. Comments, order and layout stay as they are. A change
-// appears whole or not at all, keeps the file's owner and mode, and is refused
-// when the file has a fault: a [Store] would not take it.
-//
-// Editors on one machine exclude each other by a lock on a file beside it, named
-// with a suffix of ".lock", which stays. An editor waits for the lock until its
-// context is done.
+// File edits a tokens file, as [livefile.List.Edit] promises. A change that a
+// [Store] would not take is refused.
 type File struct {
 	Path string
 }

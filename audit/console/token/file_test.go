@@ -8,10 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode"
 
@@ -20,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 var hash = regexp.MustCompile(`"[0-9a-f]{64}"`)
@@ -53,7 +51,7 @@ func TestNew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, masked(read(t, path))); diff != "" {
+			if diff := cmp.Diff(tt.want, masked(livefiletest.Read(t, path))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			s := open(t, path, token.Options{})
@@ -105,7 +103,7 @@ func TestDelete(t *testing.T) {
 			if err := (token.File{Path: path}).Delete(t.Context(), "b"); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, read(t, path)); diff != "" {
+			if diff := cmp.Diff(tt.want, livefiletest.Read(t, path)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -175,10 +173,12 @@ func TestRefusedEdits(t *testing.T) {
 				t.Errorf("err = %v, want %q", err, tt.want)
 			}
 			after, err := os.Stat(path)
-			if err != nil || !os.SameFile(before, after) || read(t, path) != tt.text {
+			if err != nil || !os.SameFile(before, after) || livefiletest.Read(t, path) != tt.text {
 				t.Errorf("the file was replaced: %v", err)
 			}
-			noLitter(t, path)
+			if left := livefiletest.Litter(t, path); len(left) > 0 {
+				t.Errorf("left %q", left)
+			}
 		})
 	}
 	t.Run("sentinels", func(t *testing.T) {
@@ -202,104 +202,6 @@ func TestRefusedEdits(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := (token.File{Path: path}).Delete(t.Context(), "soc"); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
-			t.Errorf("err = %v", err)
-		}
-	})
-}
-
-// noLitter checks that an edit left nothing but the file and its lock.
-func noLitter(t *testing.T, path string) {
-	t.Helper()
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if e.Name() != filepath.Base(path) && e.Name() != filepath.Base(path)+".lock" {
-			t.Errorf("%s was left", e.Name())
-		}
-	}
-}
-
-func TestAnEditKeepsModeOwnerAndLink(t *testing.T) {
-	path := newFile(t, fileText(entry("soc", token.Viewer, "")))
-	if err := os.Chmod(path, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	owner := os.Getuid()
-	if owner == 0 { // who alone may give a file away
-		owner = 4711
-		if err := os.Chown(path, owner, owner); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link := filepath.Join(t.TempDir(), "link.yaml")
-	if err := os.Symlink(path, link); err != nil {
-		t.Fatal(err)
-	}
-	f := token.File{Path: link}
-	if _, err := f.New(t.Context(), token.Info{Name: "ops", Role: token.Operator}); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if mode := info.Mode(); mode != 0o640 {
-		t.Errorf("mode %v", mode)
-	}
-	if got := int(info.Sys().(*syscall.Stat_t).Uid); got != owner {
-		t.Errorf("owner %d, want %d", got, owner)
-	}
-	if to, err := os.Readlink(link); err != nil || to != path {
-		t.Errorf("the link leads to %q, %v", to, err)
-	}
-	if list, err := f.List(); err != nil || len(list) != 2 {
-		t.Errorf("list %v, %v", list, err)
-	}
-	noLitter(t, path)
-}
-
-func TestEditorsExcludeEachOther(t *testing.T) {
-	f := token.File{Path: filepath.Join(t.TempDir(), "tokens.yaml")}
-	const editors, each = 8, 5
-	var editing sync.WaitGroup
-	for i := range editors {
-		editing.Go(func() {
-			for j := range each {
-				name := fmt.Sprintf("n%d-%d", i, j)
-				if _, err := f.New(t.Context(), token.Info{Name: name, Role: token.Viewer}); err != nil {
-					t.Error(err)
-				}
-				if j%2 == 0 {
-					if err := f.Delete(t.Context(), name); err != nil {
-						t.Error(err)
-					}
-				}
-			}
-		})
-	}
-	editing.Wait()
-	if list, err := f.List(); err != nil || len(list) != editors*(each/2) {
-		t.Errorf("%d tokens, %v, want %d", len(list), err, editors*(each/2))
-	}
-}
-
-func TestAnEditorDoesNotWaitForEver(t *testing.T) {
-	path := newFile(t, "tokens: []\n")
-	other, err := os.Create(path + ".lock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		_, err := token.File{Path: path}.New(ctx, token.Info{Name: "soc", Role: token.Viewer})
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), path+".lock") {
 			t.Errorf("err = %v", err)
 		}
 	})

@@ -58,7 +58,7 @@ func parseTokens(items []livefile.Node) []definition {
 					sums[d.sum] = f.Line()
 				}
 			case "expires":
-				f.Text(func(text string) (err error) { d.expires, err = parseExpiry(text); return err })
+				f.Text(func(text string) (err error) { d.expires, err = livefile.ParseTime(text); return err })
 			}
 		}
 	}

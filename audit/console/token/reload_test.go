@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/livefile/livefiletest"
 )
 
 func TestRunNoticesAChange(t *testing.T) {
@@ -22,7 +23,7 @@ func TestRunNoticesAChange(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { s.Run(ctx) })
 		time.Sleep(time.Second)
-		write(t, path, fileText(entry("ops", token.Operator, "")))
+		livefiletest.Replace(t, path, fileText(entry("ops", token.Operator, "")))
 		time.Sleep(150 * time.Millisecond)
 		synctest.Wait()
 		if _, err := s.Authenticate(textOf("soc"), time.Now()); !errors.Is(err, token.ErrUnknown) {
@@ -43,19 +44,19 @@ func TestFaultKeepsTheTokensInUse(t *testing.T) {
 		damage func(t *testing.T, path string)
 		want   string // part of the error
 	}{
-		{"fault", func(t *testing.T, path string) { write(t, path, fileText(entry("ops", "admin", ""))) }, "tokens[0].role"},
-		{"no YAML", func(t *testing.T, path string) { write(t, path, "tokens: [") }, "is not YAML"},
-		{"emptied", func(t *testing.T, path string) { write(t, path, "") }, "is empty"},
+		{"fault", func(t *testing.T, path string) { livefiletest.Replace(t, path, fileText(entry("ops", "admin", ""))) }, "tokens[0].role"},
+		{"no YAML", func(t *testing.T, path string) { livefiletest.Replace(t, path, "tokens: [") }, "is not YAML"},
+		{"emptied", func(t *testing.T, path string) { livefiletest.Replace(t, path, "") }, "is empty"},
 		{"removed", func(t *testing.T, path string) { os.Remove(path) }, "no such file"},
 		{"opened to the group", func(t *testing.T, path string) { os.Chmod(path, 0o620) }, "chmod go-w"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := newFile(t, sound)
-			var log journal
-			s := open(t, path, token.Options{Logger: log.logger()})
+			var log livefiletest.Log
+			s := open(t, path, token.Options{Logger: log.Logger()})
 			loaded := s.Status()
-			log.take()
+			log.Take()
 
 			tt.damage(t, path)
 			s.Poll()
@@ -76,24 +77,24 @@ func TestFaultKeepsTheTokensInUse(t *testing.T) {
 			if again := s.Status(); !again.Since.Equal(status.Since) {
 				t.Errorf("Since moved from %v to %v", status.Since, again.Since)
 			}
-			if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], tt.want) {
+			if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], tt.want) {
 				t.Errorf("logged %q, want one error", lines)
 			}
 
-			write(t, path, sound)
+			livefiletest.Replace(t, path, sound)
 			s.Poll()
 			if status := s.Status(); status.Err != nil || !status.Since.IsZero() || status.Tokens != 1 {
 				t.Errorf("status %+v after it was mended", status)
 			}
 			s.Poll()
-			if lines := strings.Join(log.take(), "\n"); strings.Count(lines, "mended") != 1 || strings.Count(lines, "tokens loaded") > 1 {
+			if lines := strings.Join(log.Take(), "\n"); strings.Count(lines, "mended") != 1 || strings.Count(lines, "tokens loaded") > 1 {
 				t.Errorf("logged %q, want that it was mended, once", lines)
 			}
 			s.Poll()
 			tt.damage(t, path)
 			s.Poll()
 			s.Poll()
-			if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") {
+			if lines := log.Take(); len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") {
 				t.Errorf("logged %q when it came again, want one error", lines)
 			}
 		})
@@ -103,50 +104,12 @@ func TestFaultKeepsTheTokensInUse(t *testing.T) {
 func TestReloadDoesNotWaitForALook(t *testing.T) {
 	path := newFile(t, "tokens: []\n")
 	s := open(t, path, token.Options{})
-	write(t, path, fileText(entry("soc", token.Viewer, "")))
+	livefiletest.Replace(t, path, fileText(entry("soc", token.Viewer, "")))
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Authenticate(textOf("soc"), time.Now()); err != nil {
 		t.Error(err)
-	}
-}
-
-// A look reads a file whose state has changed, and one that changed so lately that
-// another change might not show.
-func TestWhenALookReads(t *testing.T) {
-	before, sameSize := fileText(entry("soc", token.Viewer, "")), fileText(entry("ops", token.Viewer, ""))
-	tests := []struct {
-		name        string
-		first, then time.Duration // the age of the file when it changes, and afterwards
-		text        string
-		read        bool
-	}{
-		{"old, nothing else", time.Hour, time.Hour, sameSize, false},
-		{"old, another size", time.Hour, time.Hour, sameSize + "#\n", true},
-		{"old, another time", time.Hour, 2 * time.Hour, sameSize, true},
-		{"young, nothing else", time.Second, time.Second, sameSize, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			path, now := newFile(t, before), time.Now()
-			age := func(d time.Duration) {
-				if err := os.Chtimes(path, now.Add(-d), now.Add(-d)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			age(tt.first)
-			s := open(t, path, token.Options{})
-			s.Poll()
-			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			age(tt.then)
-			s.Poll()
-			if _, err := s.Authenticate(textOf("ops"), now); (err == nil) != tt.read {
-				t.Errorf("read = %v, want %v", err == nil, tt.read)
-			}
-		})
 	}
 }
 
@@ -173,7 +136,7 @@ func TestAuthenticateDuringReloads(t *testing.T) {
 		})
 	}
 	for i := range 50 {
-		write(t, path, fileText(always, entry("ops", token.Roles()[i%2], "")))
+		livefiletest.Replace(t, path, fileText(always, entry("ops", token.Roles()[i%2], "")))
 		if err := s.Reload(); err != nil {
 			t.Error(err)
 		}
@@ -207,16 +170,16 @@ func TestNothingTellsATokenThatStandsInTheFile(t *testing.T) {
 	}
 	for _, text := range misplaced {
 		path := newFile(t, "tokens: []")
-		var log journal
-		s := open(t, path, token.Options{Logger: log.logger()})
-		write(t, path, text)
+		var log livefiletest.Log
+		s := open(t, path, token.Options{Logger: log.Logger()})
+		livefiletest.Replace(t, path, text)
 		err := s.Reload()
 		if err == nil {
 			t.Errorf("accepted %q", text)
 			continue
 		}
 		_, listErr := token.File{Path: path}.List()
-		for _, told := range []string{err.Error(), s.Status().Err.Error(), strings.Join(log.take(), "\n"), listErr.Error()} {
+		for _, told := range []string{err.Error(), s.Status().Err.Error(), strings.Join(log.Take(), "\n"), listErr.Error()} {
 			if strings.Contains(told, "SECRET") {
 				t.Errorf("%q is told as %q", text, told)
 			}
@@ -230,12 +193,12 @@ func TestATokenIsNowhereButWithItsBearer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log journal
-	s := open(t, path, token.Options{Logger: log.logger()})
+	var log livefiletest.Log
+	s := open(t, path, token.Options{Logger: log.Logger()})
 	if _, err := s.Authenticate(text, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains([]byte(read(t, path)), []byte(text[4:])) || strings.Contains(strings.Join(log.take(), ""), text[4:]) {
+	if bytes.Contains([]byte(livefiletest.Read(t, path)), []byte(text[4:])) || strings.Contains(strings.Join(log.Take(), ""), text[4:]) {
 		t.Error("the file or the log has the token")
 	}
 }

@@ -71,10 +71,10 @@ var laws = []law{
 		never:  []string{"metrics/..."},
 	},
 	{
-		text:   "simulators are for tests and the demo",
+		text:   "simulators and helpers of tests are for tests and the demo",
 		binds:  []string{"..."},
 		except: []string{"cmd/..."},
-		never:  []string{"proxy/outposts/outpoststest", "audit/cloudtrail/cloudtrailtest"},
+		never:  []string{"proxy/outposts/outpoststest", "audit/cloudtrail/cloudtrailtest", "audit/livefile/livefiletest"},
 	},
 	{
 		text:  "the simulator judges signatures by other code than the proxy's",

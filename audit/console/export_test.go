@@ -1,0 +1,34 @@
+package console
+
+import "slices"
+
+// ParseEventsQuery reads a query as /api/v1/events does.
+func ParseEventsQuery(raw string) (encoded string, limit int, err error) {
+	q := newQuery()
+	if err := q.parse(raw, slices.Concat(filterParameters, pageParameters)); err != nil {
+		return "", 0, err
+	}
+	return q.values.Encode(), q.limit, nil
+}
+
+// Described is what a route says of itself, beside its Route.
+type Described struct {
+	Route
+	Head       bool
+	Parameters map[string][]string // the closed sets, nil for others; those of the path as {name}
+}
+
+func (c *Console) Described() (list []Described) {
+	for _, r := range c.routes() {
+		d := Described{Route: r.Route, Head: r.head, Parameters: map[string][]string{}}
+		for _, p := range r.parameters {
+			name := p.name
+			if p.inPath {
+				name = "{" + name + "}"
+			}
+			d.Parameters[name] = p.values
+		}
+		list = append(list, d)
+	}
+	return list
+}
