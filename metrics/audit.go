@@ -21,6 +21,7 @@ type AuditState struct {
 	Healthy    bool // whether a call would be recorded, or else refused, now
 	FreeBytes  int64
 	Checkpoint time.Time // of the newest signed checkpoint; zero before the first
+	IndexLag   int64     // entries that cannot be searched yet
 }
 
 func newAudit(reg prometheus.Registerer, refusalReasons []string) *Audit {
@@ -48,6 +49,8 @@ func newAudit(reg prometheus.Registerer, refusalReasons []string) *Audit {
 			func(s AuditState) (float64, bool) { return always(s.FreeBytes) }},
 		{gaugeDesc("audit", "checkpoint_timestamp_seconds", "Time of the newest signed checkpoint; absent before the first.", nil),
 			func(s AuditState) (float64, bool) { return timestamp(s.Checkpoint) }},
+		{gaugeDesc("audit", "index_lag_entries", "Entries of the audit log that the index does not have yet.", nil),
+			func(s AuditState) (float64, bool) { return always(s.IndexLag) }},
 	}
 	reg.MustRegister(a.commit, a.fsync, a.batch, &a.state)
 	return a

@@ -50,7 +50,7 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 		grown := f.log.Watch()
 		why, err := f.catchUp(ctx, closing)
 		if why == endUnreadable {
-			_ = 0 // what stands before that place is sound
+			f.flush() // what stands before that place is sound
 		}
 		if why != "" {
 			return why, err

@@ -37,9 +37,9 @@ type bench struct {
 	log     *bytes.Buffer
 	url     string
 
-	viewer, operator, expired string // tokens
-	tokens                    token.File
-	store                     *token.Store
+	viewer, operator string // tokens
+	tokens           token.File
+	store            *token.Store
 }
 
 type options struct {

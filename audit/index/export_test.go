@@ -1,7 +1,9 @@
 package index
 
 import (
+	"bytes"
 	"context"
+	"testing"
 	"time"
 )
 
@@ -10,15 +12,6 @@ func (x *Index) Step(ctx context.Context) error {
 	x.working.Lock()
 	defer x.working.Unlock()
 	return x.step(ctx, nil)
-}
-
-// Crash drops the index as the end of the process would: nothing is committed,
-// and nothing is copied back from the write-ahead log.
-func (x *Index) Crash(copyTo func()) error {
-	x.working.Lock()
-	copyTo()
-	x.working.Unlock()
-	return x.Close()
 }
 
 // AddWithoutCommit takes in what the journal has, and leaves the transaction
@@ -34,26 +27,22 @@ func (x *Index) AddWithoutCommit(ctx context.Context) error {
 			return err
 		}
 	}
-	return x.w.sets.flush(ctx)
+	return x.w.flush(ctx)
 }
 
 // SetBudget changes how long a query looks.
 func (r *Reader) SetBudget(d time.Duration) { r.budget = d }
 
-// FillChunk is how many entries a chunk has.
+// ChunkRows is how many entries a chunk has.
 const ChunkRows = chunkRows
 
-var (
-	MatchExpression = matchExpression
-	ParseCursor     = parseCursor
-	EncodeCursor    = encodeCursor
-	HasText         = hasText
-	IDKey           = idKey
-	IDRanges        = idRanges
-	HasIDPrefix     = hasIDPrefix
-	DecodeBlock     = decodeBlock
-	ContainsFold    = containsFold
-)
+func MatchExpression(q string) string      { return matchExpression(q) }
+func IndexedText(s string) string          { return indexedText(s) }
+func ParseCursor(s string) (uint64, error) { return parseCursor(s) }
+func EncodeCursor(before uint64) string    { return encodeCursor(before) }
+func IDKey(id string) string               { return idKey(id) }
+func HasIDPrefix(id, prefix string) bool   { return hasIDPrefix(id, prefix) }
+func ContainsFold(s, part string) bool     { return containsFold(s, part) }
 
 // InRange reports whether an id's key is in one of the ranges of a prefix.
 func InRange(id, prefix string) bool {
@@ -63,4 +52,41 @@ func InRange(id, prefix string) bool {
 		}
 	}
 	return false
+}
+
+// DecodeAll decodes b as everything that is stored, and encodes what it accepts.
+func DecodeAll(t *testing.T, b []byte) {
+	if s, err := decodeRowSet(b); err == nil {
+		var m bitmap
+		if err := m.unite(b); err != nil {
+			t.Errorf("%x is a set of rows to one and not to the other: %v", b, err)
+		}
+		if got := s.appendTo(nil); !bytes.Equal(got, b) {
+			t.Errorf("set of rows %x becomes %x", b, got)
+		}
+		n := 0
+		for r := range s.all {
+			if m[r/64]&(1<<(r%64)) == 0 {
+				t.Errorf("%d is not in %x", r, b)
+			}
+			n++
+		}
+		for range m.descending {
+			n--
+		}
+		if n != 0 {
+			t.Errorf("%x has %d rows more one way than the other", b, n)
+		}
+	}
+	if c, err := decodeCallState(b); err == nil {
+		if again, err := decodeCallState(c.appendTo(nil)); err != nil || len(again.attempts) != len(c.attempts) {
+			t.Errorf("state %x: %v, %v", b, again, err)
+		}
+	}
+	if p, err := decodeBlock(b); err == nil {
+		if again, err := decodeBlock(p.appendTo(nil)); err != nil || len(again) != len(p) {
+			t.Errorf("block %x: %v, %v", b, again, err)
+		}
+	}
+	_, _, _ = parseCallerText(string(b))
 }

@@ -6,9 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/index"
@@ -216,7 +219,7 @@ func scan(events []audit.Event, f index.Filter) (found []uint64, states []string
 		}
 		if one.Q != "" {
 			// The documented difference: ids by their beginning.
-			if !index.HasText(&e, one.Q) {
+			if !hasText(&e, one.Q) {
 				continue
 			}
 			one.Q = ""
@@ -227,4 +230,26 @@ func scan(events []audit.Event, f index.Filter) (found []uint64, states []string
 		}
 	}
 	return found, states
+}
+
+// hasText is what Q means: part of a text, the beginning of an id.
+func hasText(e *audit.Event, q string) bool {
+	ids := []string{e.ID, e.Of, e.CloudTrailEventID}
+	for _, a := range e.Attempts {
+		ids = append(ids, a.RequestID)
+	}
+	if e.Fill != nil {
+		ids = append(ids, e.Fill.EventID, e.Fill.RequestID)
+	}
+	for _, id := range ids {
+		begins := strings.HasPrefix(id, q)
+		if _, err := uuid.Parse(id); err == nil && len(id) == 36 && id == strings.ToLower(id) {
+			begins = len(q) <= len(id) && strings.EqualFold(id[:len(q)], q)
+		}
+		if id != "" && begins {
+			return true
+		}
+	}
+	texts := audit.Filter{Q: q}
+	return texts.Match(&audit.Event{ConnectionID: e.ConnectionID, Principal: e.Principal, UserAgent: e.UserAgent, AccessKeyID: e.AccessKeyID})
 }

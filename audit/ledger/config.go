@@ -22,6 +22,9 @@ const (
 	// A step that failed is tried again after the interval, and then ever later:
 	// a full disk stays full for a while.
 	maxBackoff = time.Minute
+
+	// Tiles that could not be rebuilt are waiting for somebody to restore a file.
+	mendRetry = time.Minute
 )
 
 // Config says what a ledger follows and where it keeps its files.

@@ -60,11 +60,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 // their copies or ctx is done, and gives the directory up. Close the journal
 // first, so that its last line is signed, and stop serving the handler.
 func (l *Ledger) Close(ctx context.Context) error {
-	if l.closing.Err() != nil {
+	if !l.beginClose() {
 		return nil
 	}
-	l.close()
-	l.end(errClosed)
 	l.running.Lock()
 	defer l.running.Unlock()
 
@@ -78,14 +76,19 @@ func (l *Ledger) Close(ctx context.Context) error {
 	return errors.Join(err, l.lock.Close(), l.root.Close())
 }
 
-// end notes that nothing will be signed any more.
-func (l *Ledger) end(err error) {
+// beginClose ends Run and reports whether nobody has done so before.
+func (l *Ledger) beginClose() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended == nil {
-		l.ended = err
-		l.wake()
+	if l.closing.Err() != nil {
+		return false
 	}
+	l.close()
+	if l.ended == nil {
+		l.ended = errClosed
+	}
+	l.wake()
+	return true
 }
 
 // behind reports whether there is something that no checkpoint covers.
@@ -139,15 +142,28 @@ func (l *Ledger) advance(ctx context.Context) error {
 	return l.sign(began)
 }
 
-// mend rebuilds the tiles if somebody has found them damaged.
+// mend rebuilds the tiles if somebody has found them damaged. Where that is not
+// possible, because the lines were pruned say, the log goes on without: only
+// what those tiles cover cannot be proved. It returns what stands in the way of
+// going on.
 func (l *Ledger) mend(ctx context.Context) error {
-	if !l.damaged.Load() {
+	if !l.damaged.Load() || time.Now().Before(l.mendAfter) {
 		return nil
 	}
-	if err := l.rebuild(ctx); err != nil {
+	err := l.rebuild(ctx)
+	if _, refused := errors.AsType[*RefusedError](err); refused || ctx.Err() != nil {
 		return err
 	}
-	l.damaged.Store(false)
+	if err != nil {
+		l.log.Error("audit ledger: damaged tiles cannot be rebuilt", "error", err)
+		l.cfg.Observer.Failed(StepTiles)
+		l.mendAfter = time.Now().Add(mendRetry)
+	} else {
+		l.damaged.Store(false)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unmended = err
 	return nil
 }
 

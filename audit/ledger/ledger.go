@@ -34,8 +34,9 @@ type Ledger struct {
 	refusal *RefusedError // once there is one, nothing is signed any more
 	at      string        // the step under way
 
-	closing context.Context // done once Close has begun
-	close   context.CancelFunc
+	mendAfter time.Time       // when to try again to rebuild tiles
+	closing   context.Context // done once Close has begun
+	close     context.CancelFunc
 
 	// damaged is set by readers that met a damaged tile.
 	damaged atomic.Bool
@@ -49,6 +50,7 @@ type Ledger struct {
 	signedAt  time.Time
 	changed   chan struct{} // closed at the next change of published or health
 	health    Health
+	unmended  error // why damaged tiles could not be rebuilt
 	ended     error // why nothing will be signed any more
 }
 
@@ -76,11 +78,14 @@ type Health struct {
 	Signed time.Time // when that was made; zero while it is the empty log's
 }
 
-// Health reports whether the ledger keeps up.
+// Health reports whether the ledger keeps up, and has all its tiles.
 func (l *Ledger) Health() Health {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.health
+	if h.OK && l.unmended != nil {
+		h.OK, h.Reason, h.Detail = false, StepTiles, l.unmended.Error()
+	}
 	h.Size = l.published.Size
 	h.Signed = l.signedAt
 	return h

@@ -20,11 +20,15 @@ func (l *Ledger) rebuild(ctx context.Context) error {
 	l.at = StepTiles
 	size := int64(l.last.Size)
 	ignore := func(tlog.Tile, []byte) error { return nil }
-	t, err := l.replay(ctx, size, ignore)
+	t, filled, err := l.replay(ctx, size, ignore)
 	if err != nil {
 		return err
 	}
-	if t.root() != l.last.Root {
+	switch {
+	case t.root() == l.last.Root:
+	case filled > 0:
+		return &DamagedError{"tile/0", fmt.Errorf("%d entries are not in the journal, and what the tiles have for them does not lead to the signed root: restore the tiles from a copy", filled)}
+	default:
 		return &RefusedError{
 			Reason: ReasonRewritten,
 			What:   fmt.Sprintf("the journal does not lead to the root of the %d entries that were signed", size),
@@ -43,7 +47,7 @@ func (l *Ledger) rebuild(ctx context.Context) error {
 		made = nil
 		return err
 	}
-	if t, err = l.replay(ctx, size, put); err != nil {
+	if t, _, err = l.replay(ctx, size, put); err != nil {
 		return err
 	}
 	for _, edge := range t.partial() {
@@ -59,9 +63,10 @@ func (l *Ledger) rebuild(ctx context.Context) error {
 	return nil
 }
 
-// replay builds the tree of the first entries, and gives each complete tile to put.
-func (l *Ledger) replay(ctx context.Context, size int64, put func(tlog.Tile, []byte) error) (*tree, error) {
-	t := &tree{}
+// replay builds the tree of the first entries, and gives each complete tile to
+// put. It returns how many entries it had to take from the tiles.
+func (l *Ledger) replay(ctx context.Context, size int64, put func(tlog.Tile, []byte) error) (t *tree, filled int, err error) {
+	t = &tree{}
 	var failed error
 	complete := func(of tlog.Tile, data []byte) {
 		if failed == nil {
@@ -71,20 +76,20 @@ func (l *Ledger) replay(ctx context.Context, size int64, put func(tlog.Tile, []b
 			failed = ctx.Err()
 		}
 	}
-	for leaf, err := range l.leaves(size) {
+	for leaf, err := range l.leaves(size, &filled) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if t.add(leaf, complete); failed != nil {
-			return nil, failed
+			return nil, 0, failed
 		}
 	}
-	return t, nil
+	return t, filled, nil
 }
 
 // leaves yields the leaf hashes of the first entries, by the journal where it
-// has the entry, else by the tiles.
-func (l *Ledger) leaves(size int64) iter.Seq2[tlog.Hash, error] {
+// has the entry, else by the tiles; those it counts.
+func (l *Ledger) leaves(size int64, filled *int) iter.Seq2[tlog.Hash, error] {
 	return func(yield func(tlog.Hash, error) bool) {
 		next := int64(0)
 		var stored tile
@@ -105,6 +110,7 @@ func (l *Ledger) leaves(size int64) iter.Seq2[tlog.Hash, error] {
 					yield(tlog.Hash{}, fmt.Errorf("entry %d is neither in the journal nor in the tiles, restore it from a copy", next))
 					return false
 				}
+				*filled++
 				if !yield(stored.hash(i), nil) {
 					return false
 				}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
 )
@@ -123,6 +125,52 @@ func TestRebuildPruned(t *testing.T) {
 			sameTrees(t, filepath.Join(whole, "ledger"), filepath.Join(dir, "ledger"))
 		})
 	}
+}
+
+// The log goes on without tiles that cannot be made again, says so, and takes
+// them back when somebody restores them.
+func TestUnmended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newMemFS()
+		all := lines(1500, "")
+		src := newMemSource(all[:1000])
+		o := &observer{}
+		l := open(t, ledger.Config{FS: fs, Source: src, Observer: o})
+		defer l.Close(background())
+		mustStep(t, l)
+		src.first = 700
+		name := "audit/ledger/tile/0/001"
+		tile, err := fs.find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tile.data[5] ^= 1
+		if _, err := l.Prove(t.Context(), 300); err == nil {
+			t.Fatal("proof over a damaged tile")
+		}
+		for size := 1001; size <= 1003; size++ {
+			src.grow(all[size-1])
+			mustStep(t, l)
+			if c, _ := l.Checkpoint(); c.Size != uint64(size) || c.Root != merkleRoot(all[:size]) {
+				t.Fatalf("checkpoint is %+v", c)
+			}
+		}
+		if h := l.Health(); h.OK || h.Reason != ledger.StepTiles {
+			t.Errorf("health is %+v", h)
+		}
+		if len(o.failed) != 1 {
+			t.Errorf("failed %v", o.failed)
+		}
+		tile.data[5] ^= 1
+		time.Sleep(time.Minute)
+		mustStep(t, l)
+		if h := l.Health(); !h.OK {
+			t.Errorf("health is %+v", h)
+		}
+		if _, err := l.Prove(t.Context(), 300); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestRebuildIsCancelled(t *testing.T) {
