@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -259,9 +260,7 @@ func TestLoopback(t *testing.T) {
 			for _, path := range []string{"/api/v1/events", "/metrics", "/openapi.json", "/readyz", "/healthz"} {
 				r := httptest.NewRequestWithContext(context.Background(), "GET", path, nil)
 				r.RemoteAddr, r.Host = tt.peer, tt.host
-				for name, values := range tt.header {
-					r.Header[name] = values
-				}
+				maps.Copy(r.Header, tt.header)
 				w := httptest.NewRecorder()
 				b.console.ServeHTTP(w, r)
 				want := tt.want

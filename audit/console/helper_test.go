@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -215,9 +216,7 @@ func (b *bench) send(t *testing.T, method, path, bearer string, header http.Head
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}

@@ -398,3 +398,13 @@ func freeAddress(tb testing.TB) string {
 	defer ln.Close()
 	return ln.Addr().String()
 }
+
+// waitFor polls for what happens beside the request path.
+func waitFor(tb testing.TB, what string, happened func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !happened(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("still waiting for %s", what)
+		}
+	}
+}
