@@ -209,7 +209,7 @@ func TestManyChunks(t *testing.T) {
 		x.SetBudget(time.Minute)
 		found, states := all(t, x.Reader, index.Filter{Filter: f}, 1000)
 		want, wantStates := scan(l.events, index.Filter{Filter: f})
-		if diff := cmp.Diff(want, found); diff != "" {
+		if !slices.Equal(want, found) {
 			t.Errorf("%+v: %d entries, want %d", f, len(found), len(want))
 		}
 		if !slices.Equal(states, wantStates) {

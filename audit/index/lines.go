@@ -107,8 +107,8 @@ func (l *lines) readAt(index uint64, offset int64) ([]byte, bool) {
 		if got, ok := audit.ParseHead(line); !ok || got != index {
 			return nil, false
 		}
-		if end := bytes.IndexByte(line, '\n'); end >= 0 {
-			return slices.Clone(line[:end]), true
+		if before, _, ok0 := bytes.Cut(line, []byte{'\n'}); ok0 {
+			return slices.Clone(before), true
 		}
 	}
 	return nil, false

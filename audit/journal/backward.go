@@ -36,9 +36,6 @@ func backward(d Dir, before uint64, yield func(Line, error) bool) {
 		}
 		// Behind the newest segment there is nothing that could be missing.
 		open := i == len(segs)-1
-		if !open {
-			before = min(before, segs[i+1].first)
-		}
 		if !backwardSegment(d, segs[i], before, open, yield) {
 			return
 		}

@@ -20,11 +20,6 @@ type batch struct {
 	sealed bool      // no line may join any more
 	began  time.Time // when writing began
 
-	// horizon is a bound for the search for intents without outcome, see
-	// Journal.seal. Written and read by the goroutine that writes.
-	horizon    uint64
-	hasHorizon bool
-
 	// wake is closed when the batch is durable, and also when it is time for
 	// waiters to look at their clock; then another takes its place, under
 	// Journal.mu. So a waiter costs one receive and no timer.
@@ -109,27 +104,18 @@ func (j *Journal) seal() (b *batch, over bool) {
 	b = j.queue[0]
 	b.sealed = true
 	b.began = time.Now()
-
-	// The segment that this batch fills is closed behind it, and the next one
-	// opens with a marker of how far back intents may be without outcome. That is
-	// known for certain only while no line is queued behind this batch: then
-	// every outcome that was taken off j.open is durable once the batch is.
-	if b.hasHorizon = len(j.queue) == 1 && j.fills(b); b.hasHorizon {
-		b.horizon = j.next
-		for _, index := range j.open {
-			b.horizon = min(b.horizon, index)
-		}
-	}
 	return b, false
 }
 
-// fills reports whether the segment has reached its size once b is in it.
-func (j *Journal) fills(b *batch) bool {
-	size := int64(len(b.buf))
-	if j.w.seg != nil && j.w.seg.size < j.cfg.SegmentBytes {
-		size += j.w.seg.size
+// horizon returns an index before which every intent has its outcome in the log,
+// as seen by whoever reads a line that is queued now: what was taken off j.open
+// stands before it. j.mu is held.
+func (j *Journal) horizon() uint64 {
+	horizon := j.next
+	for _, index := range j.open {
+		horizon = min(horizon, index)
 	}
-	return size >= j.cfg.SegmentBytes
+	return horizon
 }
 
 // settle marks the oldest batch as durable and wakes those who wait for it.
@@ -153,8 +139,8 @@ func (j *Journal) settle(b *batch) {
 	}
 
 	j.flushNotes()
-	if b.hasHorizon && !j.closed {
-		j.enqueueSystem(actionSegment, b.horizon, "")
+	if j.w.seg.size >= j.cfg.SegmentBytes && !j.closed {
+		j.enqueueSystem(actionSegment, j.horizon(), "")
 	}
 	j.end(condFailing)
 	j.end(condStalled)

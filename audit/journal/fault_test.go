@@ -85,8 +85,9 @@ func TestFaultAndRecovery(t *testing.T) {
 				}
 				j.Record(event("d"))
 
+				time.Sleep(time.Minute)
 				m.setFault(nil)
-				time.Sleep(3 * time.Second) // more than the longest pause between tries
+				time.Sleep(1100 * time.Millisecond) // more than the longest pause between tries
 				if h := j.Health(); !h.OK || h.Reason != "" || !h.Since.IsZero() {
 					t.Errorf("health after the fault %+v", h)
 				}

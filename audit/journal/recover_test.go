@@ -129,6 +129,10 @@ func TestDamageIsRefused(t *testing.T) {
 			[]string{firstSegment, "entry 3 at byte " + fmt.Sprint(starts[3])}},
 		{"one byte zero", edit(func(b []byte) []byte { b[starts[2]+30] = 0; return b }),
 			[]string{"entry 2"}},
+		{"one byte zero at the start of a line", edit(func(b []byte) []byte { b[starts[2]] = 0; return b }),
+			[]string{"entry 2"}},
+		{"one byte zero at the start of a sector", edit(func(b []byte) []byte { b[512] = 0; return b }),
+			[]string{"entry 2"}},
 		{"two lines swapped", edit(func(b []byte) []byte {
 			return slices.Concat(line(0), line(2), line(1), line(3))
 		}), []string{"entry 1", "line is that of entry 2"}},
@@ -382,58 +386,6 @@ func TestUnknownOutcome(t *testing.T) {
 		third := open(t, journal.Config{FS: m})
 		if n := len(find(read(t, third.Read(0)), "outcome_unknown")); n != 1 {
 			t.Errorf("%d unknown outcomes after another start", n)
-		}
-	})
-}
-
-// A marker must not promise that an outcome is durable while it only stands in a
-// batch behind the one that fills the segment.
-func TestMarkerBesideQueuedOutcome(t *testing.T) {
-	m := newMemFS()
-	synctest.Test(t, func(t *testing.T) {
-		j, err := journal.Open(t.Context(), journal.Config{Dir: "mem", FS: m, SegmentBytes: 4096})
-		if err != nil {
-			t.Fatal(err)
-		}
-		gate := make(chan struct{})
-		syncs := 0
-		m.setFault(func(op, name string) memFault {
-			if op == "sync" {
-				if syncs++; syncs == 1 || syncs > 2 {
-					<-gate
-				}
-			}
-			return memFault{}
-		})
-		j.Record(event("first")) // is being synced while the others gather
-		synctest.Wait()
-		j.Record(intent("call"))
-		for n := 0; n < journal.MaxBatchBytes; n += 2048 {
-			e := event("filler")
-			e.Detail = strings.Repeat("x", 2048)
-			j.Record(e)
-		}
-		j.Record(event("call")) // in a batch of its own
-		gate <- struct{}{}
-		synctest.Wait() // the second batch is durable, the third hangs
-		m.kill()
-		m.meddle(func(names map[string]*memInode) {
-			for name, f := range names { // what the third batch wrote is lost
-				if strings.HasPrefix(name, "segment-") {
-					f.cache = f.cache[:len(f.disk)]
-				}
-			}
-		})
-		close(gate)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_ = j.Close(ctx)
-		time.Sleep(time.Second)
-
-		again := open(t, journal.Config{FS: m, SegmentBytes: 4096})
-		log := read(t, again.Read(0))
-		if unknown := find(log, "outcome_unknown"); len(unknown) != 1 || unknown[0].ID != "call" {
-			t.Errorf("unknown outcomes: %v", names(unknown))
 		}
 	})
 }

@@ -80,7 +80,8 @@ func unknownOutcomes(d Dir, segs []segment, next uint64) ([]audit.Event, error) 
 //   - a "start": Open records an outcome for every intent without one, and only
 //     then the start, so that a start that is in the log has none before it;
 //   - a "segment", which is recorded when a segment has been filled: its Count is
-//     the index before which every intent had its outcome, durably, at that time.
+//     the index before which every intent had its outcome queued at that time, and
+//     so in the log before this event.
 //
 // So a crash costs reading about one segment, however long the run was.
 func searchFrom(d Dir, segs []segment) (uint64, error) {
