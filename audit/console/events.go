@@ -2,9 +2,11 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/index"
@@ -26,7 +28,7 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, action stri
 	}
 	q := queryOf(r)
 	indexed := c.cfg.Index.Indexed() // before the query, which may see more
-	page, err := c.cfg.Index.Query(r.Context(), index.Filter{Filter: q.filter, Also: q.also}, q.cursor, cmp.Or(q.limit, defaultLimit))
+	page, err := c.query(r.Context(), q)
 	switch {
 	case errors.Is(err, index.ErrCursor):
 		return badParameter("cursor", "The parameter cursor is not the next_cursor of a former answer.")
@@ -54,6 +56,24 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, action stri
 	}
 	reply(w, "application/json", body)
 	return nil
+}
+
+// pagePatience is how long a page that is not full is looked for. The index gives
+// up sooner, and tells where to go on: what it finds at once is always worth more
+// than what it would find later, but half a page is better made whole.
+const pagePatience = 250 * time.Millisecond
+
+func (c *Console) query(ctx context.Context, q *query) (index.Page, error) {
+	began := time.Now()
+	limit := cmp.Or(q.limit, defaultLimit)
+	filter := index.Filter{Filter: q.filter, Also: q.also}
+	page, err := c.cfg.Index.Query(ctx, filter, q.cursor, limit)
+	for err == nil && page.Next != "" && len(page.Entries) < limit && time.Since(began) < pagePatience {
+		var more index.Page
+		more, err = c.cfg.Index.Query(ctx, filter, page.Next, limit-len(page.Entries))
+		page.Entries, page.Next = append(page.Entries, more.Entries...), more.Next
+	}
+	return page, err
 }
 
 // pageEnd is what follows the lines of a page.

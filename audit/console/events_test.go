@@ -380,33 +380,3 @@ func TestNotRecorded(t *testing.T) {
 		}
 	}
 }
-
-// No token can fill the log by reading it, and none is held up by another.
-func TestTooManyRecords(t *testing.T) {
-	t.Parallel()
-	b := start(t, options{})
-	refused := 0
-	before := b.journal.Size()
-	for range 300 {
-		switch r := b.get(t, "/api/v1/findings"); r.status {
-		case 200:
-		case 429:
-			refused++
-			if r.header.Get("Retry-After") == "" {
-				t.Fatalf("header %v", r.header)
-			}
-			checkHeader(t, "GET", r)
-		default:
-			t.Fatalf("%d %s", r.status, r.body)
-		}
-	}
-	if refused == 0 {
-		t.Error("300 readings at once are not too many")
-	}
-	if got := b.journal.Size() - before; got != uint64(300-refused) {
-		t.Errorf("%d records of %d readings", got, 300-refused)
-	}
-	if r := b.send(t, "GET", "/api/v1/findings", b.operator, nil); r.status != 200 {
-		t.Errorf("the other token: %d %s", r.status, r.body)
-	}
-}

@@ -338,7 +338,14 @@ func TestOpenAPILimits(t *testing.T) {
 		}
 		return n
 	}
-	if page := decode[eventPage](t, b.get(t, "/api/v1/events?kind=outcome")); len(page.Events) != number("default") {
+	page := decode[eventPage](t, b.get(t, "/api/v1/events?kind=outcome"))
+	for range 20 { // one may be short on a slow machine
+		if len(page.Events) == number("default") {
+			break
+		}
+		page = decode[eventPage](t, b.get(t, "/api/v1/events?kind=outcome"))
+	}
+	if len(page.Events) != number("default") {
 		t.Errorf("a page of %d, described as %d", len(page.Events), number("default"))
 	}
 	for limit, want := range map[int]int{number("minimum") - 1: 400, number("minimum"): 200, number("maximum"): 200, number("maximum") + 1: 400} {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -292,6 +293,47 @@ func TestGap(t *testing.T) {
 		s.want(t, lines[4])
 		if m, ok := s.next(); !ok || m.name != "end" || m.data != `{"reason":"unreadable","after":5}` {
 			t.Fatalf("%+v %t", m, ok)
+		}
+	})
+}
+
+// No token can fill the log by reading it, and none is held up by another.
+func TestTooManyRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startSlow(t, nil)
+		other := b.newToken(t, "other", token.Viewer)
+		if err := b.store.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(bearer string) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), "GET", "/tile/entries/000", nil)
+			r.Header.Set("Authorization", "Bearer "+bearer)
+			w := httptest.NewRecorder()
+			b.console.ServeHTTP(w, r)
+			return w
+		}
+		before := b.journal.Size()
+		for i := range 300 {
+			w := ask(b.viewer)
+			want := http.StatusNotFound // there are no tiles here, which is worth a record too
+			if i >= 200 {
+				want = http.StatusTooManyRequests
+			}
+			if w.Code != want || (w.Header().Get("Retry-After") != "") != (i >= 200) {
+				t.Fatalf("request %d: %d %v", i, w.Code, w.Header())
+			}
+		}
+		if got := b.journal.Size() - before; got != 200 {
+			t.Errorf("%d records", got)
+		}
+		if w := ask(other); w.Code != http.StatusNotFound {
+			t.Errorf("the other token: %d", w.Code)
+		}
+		time.Sleep(time.Second)
+		for i := range 21 {
+			if w := ask(b.viewer); (w.Code == http.StatusNotFound) != (i < 20) {
+				t.Errorf("request %d a second later: %d", i, w.Code)
+			}
 		}
 	})
 }

@@ -33,6 +33,9 @@ func (x *Index) AddWithoutCommit(ctx context.Context) error {
 // SetBudget changes how long a query looks.
 func (r *Reader) SetBudget(d time.Duration) { r.budget = d }
 
+// SetTransaction changes how many entries a transaction has at most.
+func (x *Index) SetTransaction(n int) { x.transaction = n }
+
 // ChunkRows is how many entries a chunk has.
 const ChunkRows = chunkRows
 

@@ -123,6 +123,9 @@ func (x *Index) ensure(ctx context.Context) error {
 
 // advance takes in the journal's new entries, some chunks to a transaction.
 func (x *Index) advance(ctx context.Context, progress func(done, total uint64)) error {
+	if x.Lag() == 0 {
+		return nil
+	}
 	// The driver starts a goroutine for each statement whose context can end.
 	bare := context.WithoutCancel(ctx)
 	total := x.cfg.Source.Size()
@@ -155,7 +158,7 @@ func (x *Index) advance(ctx context.Context, progress func(done, total uint64)) 
 			// What came before it is sound.
 			return errors.Join(fmt.Errorf("read journal: %w", err), commit())
 		}
-		if x.w.full() {
+		if x.w.entries >= x.transaction {
 			if err := commit(); err != nil {
 				return err
 			}

@@ -1,9 +1,11 @@
 package index_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -171,7 +173,7 @@ func TestManyChunks(t *testing.T) {
 	l := &countingLog{testLog: newTestLog(t, t.TempDir())}
 	g := newTraffic()
 	var events []audit.Event
-	for len(events) < 5*index.ChunkRows {
+	for len(events) < 2*index.ChunkRows+5000 {
 		events = g.next(events)
 	}
 	x, err := index.Open(t.Context(), index.Config{Dir: l.dir, Source: l, Logger: logger(t)})
@@ -179,7 +181,8 @@ func TestManyChunks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	cuts := []int{0, 10, 5000, 5001, index.ChunkRows, index.ChunkRows + 1, 2*index.ChunkRows + 7, 3*index.ChunkRows - 1, len(events)}
+	x.SetTransaction(index.ChunkRows/2 + 100)
+	cuts := []int{0, 10, 5000, 5001, index.ChunkRows, index.ChunkRows + 1, 2*index.ChunkRows - 1, 2*index.ChunkRows + 7, len(events)}
 	for n, from := range cuts[:len(cuts)-1] {
 		l.segment(uint64(from))
 		l.append(events[from:cuts[n+1]]...)
@@ -199,7 +202,7 @@ func TestManyChunks(t *testing.T) {
 		{State: "missing"},
 		{State: "matched", Principal: "installer-010"},
 		{Kind: audit.KindVerdict, State: "missing"},
-		{Since: l.events[index.ChunkRows].Time, Until: l.events[2*index.ChunkRows].Time, Principal: "installer-003"},
+		{Since: l.events[index.ChunkRows].Time, Until: l.events[index.ChunkRows+9000].Time, Principal: "installer-003"},
 		{Connection: l.events[100].ConnectionID},
 		{RequestID: l.events[200].ID},
 		{Q: "c9+4"},
@@ -294,6 +297,61 @@ func TestPrunedLines(t *testing.T) {
 	if page, err := x.Query(t.Context(), f, "", 1); err != nil || page.Entries[0].Event.ID != "s4" {
 		t.Errorf("%+v, %v", page, err)
 	}
+}
+
+// TestChangedLines changes the log under the index: a line that is no event any
+// more is counted and passed over, another event makes the index start anew.
+func TestChangedLines(t *testing.T) {
+	l := newTestLog(t, t.TempDir())
+	l.append(story()...)
+	var rebuilt []string
+	x := open(t, l, &rebuilt)
+	step(t, x)
+	path := l.dir + "/segment-00000000000000000000.jsonl"
+	replace := func(from, to string) {
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, bytes.ReplaceAll(sound, []byte(from), []byte(to)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := index.Filter{Filter: audit.Filter{Operation: "GetConnection"}}
+	for _, to := range []string{`"cache":"hit";`, `{"v":1,"index":9,"`} {
+		from := `"cache":"hit",`
+		if to[0] == '{' {
+			from = `{"v":1,"index":3,"`
+		}
+		replace(from, to)
+		page, err := x.Query(t.Context(), f, "", 10)
+		if err != nil || len(page.Entries) != 2 || page.Unreadable != 1 {
+			t.Errorf("%s: %d entries, %d unreadable, %v", to, len(page.Entries), page.Unreadable, err)
+		}
+		if _, err := x.At(t.Context(), 3); err == nil {
+			t.Errorf("%s: At returns what is no event", to)
+		}
+		if _, err := x.Get(t.Context(), idHit); err == nil {
+			t.Errorf("%s: Get returns what is no event", to)
+		}
+		if _, _, err := x.Callers(t.Context(), "", 10); err != nil {
+			t.Errorf("%s: %v", to, err)
+		}
+		replace(to, from)
+	}
+	if len(rebuilt) != 1 {
+		t.Fatalf("rebuilt: %v", rebuilt)
+	}
+	replace(`"decision":"deny"`, `"decision":"okay"`)
+	l.events[4].Decision = "okay"
+	if _, err := x.Query(t.Context(), f, "", 10); err != nil {
+		t.Errorf("a query that does not ask for what was changed: %v", err)
+	}
+	if _, err := x.Query(t.Context(), index.Filter{Filter: audit.Filter{Decision: audit.Deny}}, "", 10); err == nil {
+		t.Error("the change is not noticed")
+	}
+	step(t, x)
+	check(t, x, l)
 }
 
 func TestOpenReader(t *testing.T) {

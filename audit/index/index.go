@@ -23,6 +23,9 @@ type Index struct {
 	path string
 	lock io.Closer
 
+	// transaction is how many entries one has at most.
+	transaction int
+
 	cursor  atomic.Uint64
 	suspect atomic.Bool // a query found what no index would hold
 
@@ -50,7 +53,7 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open audit index: %w", err)
 	}
-	x := &Index{cfg: c, path: filepath.Join(c.Dir, fileName), lock: l}
+	x := &Index{cfg: c, path: filepath.Join(c.Dir, fileName), lock: l, transaction: maxTransaction}
 	x.Reader = &Reader{dir: c.Dir, src: c.Source, budget: queryBudget, report: func() { x.suspect.Store(true) }}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open audit index: %w", err), l.Close())

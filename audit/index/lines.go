@@ -16,6 +16,21 @@ import (
 // taken away.
 var errGone = errors.New("entry is not in the log any more")
 
+// unreadableError says that the log has something else than an event where an
+// entry is to be.
+type unreadableError struct {
+	index uint64
+	err   error
+}
+
+func (e *unreadableError) Error() string {
+	return fmt.Sprintf("entry %d cannot be read: %v", e.index, e.err)
+}
+func (e *unreadableError) Unwrap() error { return e.err }
+
+// maxFiles bounds the segments that one query holds open.
+const maxFiles = 16
+
 // usualLine is what is read at first. Few lines are longer.
 const usualLine = 2 << 10
 
@@ -38,12 +53,17 @@ func newLines(src Source, dir string) *lines {
 }
 
 func (l *lines) close() {
-	for _, f := range l.files {
-		_ = f.Close()
-	}
+	l.closeFiles()
 	if l.root != nil {
 		_ = l.root.Close()
 	}
+}
+
+func (l *lines) closeFiles() {
+	for _, f := range l.files {
+		_ = f.Close()
+	}
+	clear(l.files)
 }
 
 // read returns a line of its own. The offset is where it probably begins in its
@@ -59,6 +79,9 @@ func (l *lines) read(index uint64, offset int64) ([]byte, error) {
 		if missing, ok := errors.AsType[*journal.MissingError](err); ok {
 			l.gone = append(l.gone, missing.Range)
 			return nil, errGone
+		}
+		if corrupt, ok := errors.AsType[*journal.CorruptError](err); ok {
+			return nil, &unreadableError{index, corrupt}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read entry %d: %w", index, err)
@@ -94,6 +117,9 @@ func (l *lines) readAt(index uint64, offset int64) ([]byte, bool) {
 		var err error
 		if f, err = l.root.Open(segmentName(segment)); err != nil {
 			return nil, false
+		}
+		if len(l.files) >= maxFiles {
+			l.closeFiles()
 		}
 		l.files[segment] = f
 	}

@@ -110,22 +110,6 @@ func (n *namer) add(ctx context.Context, f field, text string) (int64, error) {
 	return id, nil
 }
 
-// text returns the value of a number.
-func (n *namer) text(ctx context.Context, id int64) (string, error) {
-	if s, ok := n.byID[id]; ok {
-		return s, nil
-	}
-	var b []byte
-	if err := n.findText.QueryRowContext(ctx, id).Scan(&b); err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			return "", damagedf("no name %d", id)
-		}
-		return "", err
-	}
-	n.byID[id] = string(b)
-	return string(b), nil
-}
-
 // callerText is the value that stands for a principal and one of its keys.
 func callerText(principal, key string) string {
 	return strconv.Itoa(len(principal)) + ":" + principal + key

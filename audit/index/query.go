@@ -22,6 +22,9 @@ type Page struct {
 	// may be short, even empty, and have one: then the time of a query was up, and
 	// the next goes on where this one has got.
 	Next string
+	// Unreadable counts entries that were passed over because the log has
+	// something else in their place: verify tells what.
+	Unreadable int
 }
 
 // Query returns the newest entries that f chooses, at most limit, behind the
@@ -106,8 +109,11 @@ func (q *query) late() bool { return time.Now().After(q.until) }
 // whether to go on.
 func (q *query) take(ctx context.Context, v *view, index uint64) (more bool, err error) {
 	e, err := v.entry(ctx, index)
+	_, unreadable := errors.AsType[*unreadableError](err)
 	switch {
 	case errors.Is(err, errGone):
+	case unreadable:
+		q.page.Unreadable++
 	case err != nil:
 		return false, err
 	case !q.filter.equals(&e.Event):

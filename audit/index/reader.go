@@ -237,7 +237,8 @@ type Entry struct {
 	State string
 }
 
-// entry reads an entry. It returns errGone if the log does not have it any more.
+// entry reads an entry. The error is errGone if the log does not have it any
+// more, and an *unreadableError if what it has is none.
 func (v *view) entry(ctx context.Context, index uint64) (Entry, error) {
 	at, ok, err := v.place(ctx, index)
 	if err != nil {
@@ -252,7 +253,7 @@ func (v *view) entry(ctx context.Context, index uint64) (Entry, error) {
 	}
 	e, err := audit.ParseLine(line)
 	if err != nil {
-		return Entry{}, fmt.Errorf("read entry %d: %w", index, err)
+		return Entry{}, &unreadableError{index, err}
 	}
 	return Entry{Line: line, Event: e, State: e.State}, nil
 }

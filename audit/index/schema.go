@@ -90,23 +90,6 @@ func openDB(ctx context.Context, path string, conns int, pragmas ...string) (*sq
 	return db, conn, nil
 }
 
-// identity is what the header of a file says.
-type identity struct {
-	application, version, pages int64
-}
-
-func readIdentity(ctx context.Context, c *sql.Conn) (id identity, err error) {
-	for _, v := range []struct {
-		pragma string
-		to     *int64
-	}{{"application_id", &id.application}, {"user_version", &id.version}, {"page_count", &id.pages}} {
-		if err := c.QueryRowContext(ctx, "PRAGMA "+v.pragma).Scan(v.to); err != nil {
-			return id, err
-		}
-	}
-	return id, nil
-}
-
 // damagedError says that the file holds what the index did not write.
 type damagedError struct{ text string }
 

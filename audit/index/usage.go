@@ -17,7 +17,7 @@ type Usage struct {
 	Calls, Refused uint64
 	First          uint64 // index of the first outcome
 	// Last is the newest outcome: who asked, when and from where. It is nil if the
-	// log does not have it any more.
+	// log does not have it any more, or cannot show it.
 	Last      *Entry
 	LastIndex uint64
 }
@@ -81,7 +81,7 @@ func (r *Reader) usage(ctx context.Context, f field, cursor string, limit int, n
 		}
 		for i := range list {
 			e, err := v.entry(ctx, list[i].LastIndex)
-			if errors.Is(err, errGone) {
+			if _, unreadable := errors.AsType[*unreadableError](err); unreadable || errors.Is(err, errGone) {
 				continue
 			}
 			if err == nil {

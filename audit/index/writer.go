@@ -181,9 +181,6 @@ func (w *writer) rollback(ctx context.Context) error {
 	return w.load(ctx)
 }
 
-// full reports whether the transaction is long enough.
-func (w *writer) full() bool { return w.entries >= maxTransaction }
-
 // add takes in an entry. If it is not the next, those before it are gone.
 func (w *writer) add(ctx context.Context, line journal.Line) error {
 	if line.Index < w.cursor || chunkOf(line.Index) > maxChunk {

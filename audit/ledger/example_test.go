@@ -13,7 +13,7 @@ func ExampleCheckProof() {
 	if err != nil {
 		panic(err)
 	}
-	const key = "gatepost/test+97e2fdc8+AQOhB7/zzhC+HXDdGOdLwJln5OYwm6UNX3chmQSVTG4="
+	const key = "gatepost/test+97e2fdc8+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 	r, err := ledger.CheckProof(proof, nil, key)
 	if err != nil {
 		fmt.Println("not proved:", err)

@@ -151,6 +151,7 @@ func TestEveryOperationFails(t *testing.T) {
 		"EIO with the effect":   {err: syscall.EIO, after: true},
 		"ENOSPC":                {err: syscall.ENOSPC},
 		"ENOSPC in the middle":  {err: syscall.ENOSPC, short: true},
+		"short write":           {short: true},
 		"power failure":         {crash: true},
 		"power failure, synced": {crash: true, after: true},
 	}

@@ -10,12 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// failure is what went wrong in the last step.
-type failure struct {
-	step  string
-	count int // in a row
-}
-
 // Run follows the journal until ctx is done or [Ledger.Close] is called, and
 // then returns nil. It gathers entries for one interval after the first that no
 // checkpoint covers, then signs them all; while there are none, it sleeps.
@@ -161,9 +155,7 @@ func (l *Ledger) mend(ctx context.Context) error {
 	} else {
 		l.damaged.Store(false)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unmended = err
+	l.noteMending(err)
 	return nil
 }
 
@@ -229,35 +221,4 @@ func (l *Ledger) writeTiles() error {
 		}
 	}
 	return l.store.write(grown)
-}
-
-// note keeps what became of a step for Health and the observer.
-func (l *Ledger) note(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err == nil {
-		if l.failure.count > 0 {
-			l.log.Info("audit ledger: signs again", "after", time.Since(l.health.Since))
-		}
-		l.failure = failure{}
-		l.health = Health{OK: true}
-		return
-	}
-	step := l.at
-	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		step = string(refused.Reason)
-		l.refusal, l.ended = refused, refused
-	} else {
-		l.cfg.Observer.Failed(step)
-	}
-	if l.failure.step != step {
-		l.log.Error("audit ledger: nothing is signed", "step", step, "error", err)
-	}
-	if l.failure.count == 0 {
-		l.health.Since = time.Now()
-	}
-	l.failure.step = step
-	l.failure.count++
-	l.health.OK, l.health.Reason, l.health.Detail = false, step, err.Error()
-	l.wake()
 }

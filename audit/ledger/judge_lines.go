@@ -7,29 +7,36 @@ import (
 )
 
 // compareKept compares what was signed with the checkpoints that were kept
-// elsewhere.
+// elsewhere. Of many that contradict it, the first tells most; of many that are
+// ahead, the last.
 func (j *judgement) compareKept() {
-	v, w := j.v, j.w
-	for _, k := range v.report.Kept {
-		size := int64(k.Checkpoint.Size)
+	v, next := j.v, uint64(j.w.next)
+	kept := v.report.Kept
+	if n := len(kept) - 1; n >= 0 && kept[n].Checkpoint.Size > max(next, uint64(v.own)) {
+		size := kept[n].Checkpoint.Size
+		v.fault(Fault{
+			Kind: FaultRolledBack, Entry: true, First: next, Last: size - 1, File: kept[n].File,
+			Detail: fmt.Sprintf("the log has %d entries, but a checkpoint of %d was kept", next, size),
+		})
+	}
+	agreed := uint64(0)
+	for _, k := range kept {
+		size := k.Checkpoint.Size
 		if size == 0 {
 			continue
 		}
-		if size > w.next && size > v.own {
+		root, ok := j.signedRoot(int64(size))
+		switch {
+		case !ok:
+		case root == k.Checkpoint.Root:
+			agreed = size
+		default:
 			v.fault(Fault{
-				Kind: FaultRolledBack, Entry: true, First: uint64(w.next), Last: uint64(size - 1), File: k.File,
-				Detail: fmt.Sprintf("the log has %d entries, but a checkpoint of %d was kept", w.next, size),
+				Kind: FaultFork, Entry: true, First: min(agreed, size-1), Last: size - 1, File: k.File,
+				Detail: fmt.Sprintf("the kept checkpoint of %d entries has another root than this log has at that size: the log was rewritten and signed again, or there are two of it", size),
 			})
-			continue
+			return
 		}
-		root, ok := j.signedRoot(size)
-		if !ok || root == k.Checkpoint.Root {
-			continue
-		}
-		v.fault(Fault{
-			Kind: FaultFork, Entry: true, First: uint64(min(j.agreed(size), size-1)), Last: uint64(size - 1), File: k.File,
-			Detail: fmt.Sprintf("the kept checkpoint of %d entries has another root than this log has at that size: the log was rewritten and signed again, or there are two of it", size),
-		})
 	}
 }
 
@@ -51,7 +58,7 @@ func (j *judgement) signedRoot(size int64) (tlog.Hash, bool) {
 }
 
 // agreed returns the largest size of a kept checkpoint below the given one that
-// the lines lead to: what is wrong comes behind it.
+// the lines lead to: what is wrong with them comes behind it.
 func (j *judgement) agreed(size int64) (lower int64) {
 	for _, k := range j.v.report.Kept {
 		n := int64(k.Checkpoint.Size)

@@ -22,25 +22,24 @@ type Ledger struct {
 	lock  io.Closer
 	sinks []*sinkQueue
 
+	closing context.Context // done once Close has begun
+	close   context.CancelFunc
+
 	// running is held by whoever follows: Run, or Close after it. What stands
 	// below belongs to the holder.
-	running sync.Mutex
-	tree    *tree
-	full    []tile            // complete tiles that are not written yet
-	last    signedCheckpoint  // the newest that is durable
-	pending *signedCheckpoint // signed, but not known to be durable
-	anchors []anchor          // copies ahead of last, smallest first
-	failure failure
-	refusal *RefusedError // once there is one, nothing is signed any more
-	at      string        // the step under way
+	running   sync.Mutex
+	tree      *tree
+	full      []tile            // complete tiles that are not written yet
+	last      signedCheckpoint  // the newest that is durable
+	pending   *signedCheckpoint // signed, but not known to be durable
+	anchors   []anchor          // copies ahead of last, smallest first
+	at        string            // the step under way
+	failure   failure
+	refusal   *RefusedError // once there is one, nothing is signed any more
+	mendAfter time.Time     // when to try again to rebuild tiles
 
-	mendAfter time.Time       // when to try again to rebuild tiles
-	closing   context.Context // done once Close has begun
-	close     context.CancelFunc
-
-	// damaged is set by readers that met a damaged tile.
-	damaged atomic.Bool
-	repair  chan struct{} // has room for one
+	damaged atomic.Bool   // a reader has met a damaged tile
+	repair  chan struct{} // wakes Run to rebuild; has room for one
 
 	// size is that of the newest durable checkpoint, whose tiles are on disk.
 	size atomic.Int64
@@ -48,10 +47,10 @@ type Ledger struct {
 	mu        sync.Mutex // guards what stands below
 	published signedCheckpoint
 	signedAt  time.Time
-	changed   chan struct{} // closed at the next change of published or health
 	health    Health
-	unmended  error // why damaged tiles could not be rebuilt
-	ended     error // why nothing will be signed any more
+	unmended  Health        // why damaged tiles could not be rebuilt; OK if there are none
+	ended     error         // why nothing will be signed any more
+	changed   chan struct{} // closed at the next change of published, health or ended
 }
 
 // signedCheckpoint is a checkpoint with the note that it was read from or
@@ -59,36 +58,6 @@ type Ledger struct {
 type signedCheckpoint struct {
 	Checkpoint
 	note []byte
-}
-
-// anchor is a checkpoint kept elsewhere that the tree has to pass through.
-type anchor struct {
-	Checkpoint
-	name string
-}
-
-// Health is a ledger's state at one moment.
-type Health struct {
-	OK     bool
-	Reason string    // why not: one of Steps, or a Reason to refuse
-	Detail string    // the error
-	Since  time.Time // when that began
-
-	Size   uint64    // entries that the newest checkpoint covers
-	Signed time.Time // when that was made; zero while it is the empty log's
-}
-
-// Health reports whether the ledger keeps up, and has all its tiles.
-func (l *Ledger) Health() Health {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.health
-	if h.OK && l.unmended != nil {
-		h.OK, h.Reason, h.Detail = false, StepTiles, l.unmended.Error()
-	}
-	h.Size = l.published.Size
-	h.Signed = l.signedAt
-	return h
 }
 
 // VerifierKey returns the key that checkpoints and proofs are verified with, in

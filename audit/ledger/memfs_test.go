@@ -33,7 +33,7 @@ type memFS struct {
 type fault struct {
 	err   error
 	after bool // the operation has its effect nevertheless
-	short bool // a write gets half of its bytes down
+	short bool // a write gets half of its bytes down; without err, it does not even say so
 	crash bool // the power fails
 }
 
@@ -78,7 +78,7 @@ func (m *memFS) do(what string, effect func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.begin(what)
-	if f == nil {
+	if f == nil || f.err == nil {
 		return effect()
 	}
 	if f.after {
@@ -293,6 +293,9 @@ func (f *memFile) Write(p []byte) (n int, err error) {
 			n = len(p) / 2
 		}
 		f.n.data = append(f.n.data, p[:n]...)
+		if fault.err == nil {
+			return n, nil
+		}
 		return n, fmt.Errorf("%s: %w", what, fault.err)
 	}
 	f.n.data = append(f.n.data, p...)

@@ -77,15 +77,6 @@ func (t *tree) readHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
-// clone returns a copy that grows on its own.
-func (t *tree) clone() *tree {
-	c := &tree{size: t.size}
-	for _, data := range t.edge {
-		c.edge = append(c.edge, append(make([]byte, 0, tileBytes), data...))
-	}
-	return c
-}
-
 // edgeTiles returns which incomplete tiles a tree of the given size has.
 func edgeTiles(size int64) (tiles []tlog.Tile) {
 	for level := 0; level <= maxTileLevel && size>>(tileHeight*level) > 0; level++ {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -193,7 +194,7 @@ func (v *verification) readKept() error {
 		}
 	}
 	slices.SortFunc(v.report.Kept, func(a, b KeptCheckpoint) int {
-		return int(int64(a.Checkpoint.Size) - int64(b.Checkpoint.Size))
+		return cmp.Compare(a.Checkpoint.Size, b.Checkpoint.Size)
 	})
 	return nil
 }
@@ -248,12 +249,8 @@ func (v *verification) settle() {
 			return 1
 		case a.Entry != b.Entry:
 			return -1
-		case a.First < b.First:
-			return -1
-		case a.First > b.First:
-			return 1
 		}
-		return 0
+		return cmp.Compare(a.First, b.First)
 	})
 	r := v.report
 	r.More = v.dropped

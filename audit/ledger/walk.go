@@ -19,13 +19,13 @@ type walk struct {
 	limit   uint64    // the index that the next segment begins with
 	stopped bool      // at what an interrupted write left
 
-	tiled  int64 // size of the tree whose tiles are compared
+	tiled  int64 // size of the signed tree with which tiles are compared
 	next   int64 // index of the entry that is expected
 	tree   tree
 	broken bool // the tree cannot go on: a leaf is not known
 	marks  []int64
 	roots  map[int64]tlog.Hash // at the sizes of checkpoints
-	edges  map[int64][]tile
+	edge   []tile // incomplete tiles at the size that is compared
 
 	gaps       []gap
 	odd        []oddLine
@@ -83,8 +83,7 @@ const (
 
 func newWalk(v *verification) *walk {
 	w := &walk{
-		v: v, segment: -1,
-		roots: map[int64]tlog.Hash{}, edges: map[int64][]tile{},
+		v: v, segment: -1, roots: map[int64]tlog.Hash{},
 	}
 	w.tiled = v.covered
 	if v.own > 0 {
@@ -279,12 +278,13 @@ func (w *walk) add(leaf tlog.Hash) {
 	size := w.tree.size
 	w.marks = w.marks[1:]
 	w.roots[size] = w.tree.root()
+	if size != w.tiled {
+		return
+	}
 	for _, t := range w.tree.partial() {
 		t.data = slices.Clone(t.data)
-		w.edges[size] = append(w.edges[size], t)
-		if size == w.tiled {
-			w.compare(t)
-		}
+		w.edge = append(w.edge, t)
+		w.compare(t)
 	}
 }
 
