@@ -25,7 +25,7 @@ type walk struct {
 	broken bool // the tree cannot go on: a leaf is not known
 	marks  []int64
 	roots  map[int64]tlog.Hash // at the sizes of checkpoints
-	edge   []tile // incomplete tiles at the size that is compared
+	edge   []tile              // incomplete tiles at the size that is compared
 
 	gaps       []gap
 	odd        []oddLine
