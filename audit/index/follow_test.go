@@ -318,7 +318,7 @@ func TestChangedLines(t *testing.T) {
 		}
 	}
 	f := index.Filter{Filter: audit.Filter{Operation: "GetConnection"}}
-	for _, to := range []string{`"cache":"hit";`, `{"v":1,"index":9,"`} {
+	for _, to := range []string{`"cache":"hit";`, `{"v":2,"index":3,"`} {
 		from := `"cache":"hit",`
 		if to[0] == '{' {
 			from = `{"v":1,"index":3,"`

@@ -32,9 +32,11 @@
 //
 // # Group commit
 //
-// One goroutine writes. While it waits for the disk, callers fill the next batch;
-// it takes whatever has gathered and never waits for more. A caller encodes its
-// line outside the lock; the lock only assigns the index and copies.
+// One goroutine writes. While it waits for the disk, callers fill the next batch,
+// which it takes as soon as it is back; only when many callers were in flight a
+// moment ago does it wait for some of them, for less time than that saves. A
+// caller encodes its line outside the lock; the lock only assigns the index and
+// copies.
 //
 // # Concurrency
 //

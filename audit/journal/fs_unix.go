@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin || freebsd
 
 package journal
 
@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,38 @@ import (
 type osFS struct{}
 
 func (f osFS) CreateDir(path string) (Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := createDir(path); err != nil {
 		return nil, err
 	}
 	return f.OpenDir(path)
+}
+
+// createDir is os.MkdirAll, and durable: what a directory holds is lost with its
+// own entry.
+func createDir(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		return &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := createDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (osFS) OpenDir(path string) (Dir, error) {

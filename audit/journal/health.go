@@ -63,9 +63,13 @@ func (j *Journal) Health() Health {
 	}
 	if h.Reason = j.refusal(); h.Reason != "" {
 		h.OK = false
-		h.Since = j.episode.since
-		if j.closed {
+		switch {
+		case j.closed:
 			h.Since = j.closedAt
+		case j.episode.active():
+			h.Since = j.episode.since
+		default: // overloaded, and nobody was refused yet
+			h.Since = j.queue[0].start
 		}
 	}
 	return h

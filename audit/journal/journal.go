@@ -151,13 +151,14 @@ func (j *Journal) Close(ctx context.Context) error {
 	j.mu.Unlock()
 	select {
 	case <-j.finished:
+		return j.closeErr
 	case <-ctx.Done():
 		j.giveUp()
 		if n := j.waiting(); n > 0 {
 			return fmt.Errorf("close audit journal: %d lines are not durable: %w", n, ctx.Err())
 		}
+		return nil
 	}
-	return j.closeErr
 }
 
 // waiting returns how many lines are queued.

@@ -436,6 +436,16 @@ func TestModesAndRoot(t *testing.T) {
 	}
 }
 
+func TestDirectoryThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	writeFile(t, nil, file)
+	for _, dir := range []string{file, filepath.Join(file, "audit")} {
+		if _, err := journal.Open(t.Context(), journal.Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("open %s: %v", dir, err)
+		}
+	}
+}
+
 func TestConfigFaults(t *testing.T) {
 	_, err := journal.Open(t.Context(), journal.Config{CommitTimeout: -1, SegmentBytes: 100, Reserve: -1})
 	for _, want := range []string{"no directory", "commit timeout", "4 KiB", "reserve"} {
