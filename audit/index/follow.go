@@ -75,10 +75,16 @@ func (x *Index) Rebuild(ctx context.Context, progress func(done, total uint64)) 
 	if err := x.restart(ctx, ReasonAsked, nil); err != nil {
 		return fmt.Errorf("rebuild audit index: %w", err)
 	}
-	if err := x.step(ctx, progress); err != nil {
-		return fmt.Errorf("rebuild audit index: %w", err)
+	for total := x.cfg.Source.Size(); x.Indexed() < total; {
+		before := x.Indexed()
+		if err := x.step(ctx, progress); err != nil {
+			return fmt.Errorf("rebuild audit index: %w", err)
+		}
+		if x.Indexed() <= before {
+			return fmt.Errorf("rebuild audit index: no further than entry %d of %d", before, total)
+		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // step brings the index to where the journal is.
