@@ -28,6 +28,10 @@ func observeAll(m *metrics.Metrics, value func() string) {
 	m.Audit.Appended(value())
 	m.Audit.Refused(value())
 	m.Rejections.Rejected(value())
+	m.Correlation.Found(value())
+	m.Correlation.Looked(value())
+	attempts := map[string]uint64{value(): 1}
+	m.Correlation.Track(func() metrics.CorrelationState { return metrics.CorrelationState{Attempts: attempts} })
 }
 
 // What the documentation says exists before the first call.
@@ -46,6 +50,7 @@ func TestExpectedSeries(t *testing.T) {
 
 func TestJunkAddsNoSeries(t *testing.T) {
 	m := newMetrics(t)
+	m.Correlation.Track(func() metrics.CorrelationState { return metrics.CorrelationState{} })
 	before := series(scrape(t, m, acceptText))
 	r := rand.New(rand.NewPCG(1, 2))
 	const calls = 10_000
@@ -64,6 +69,9 @@ func TestJunkAddsNoSeries(t *testing.T) {
 		`gatepost_audit_entries_total{kind="other"} 10000`,
 		`gatepost_audit_refusals_total{reason="other"} 10000`,
 		`gatepost_http_rejected_total{reason="other"} 10000`,
+		`gatepost_correlation_findings_total{kind="other"} 10000`,
+		`gatepost_cloudtrail_lookups_total{result="other"} 10000`,
+		`gatepost_correlation_attempts{state="other"} 1`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("missing: %s", want)
@@ -76,8 +84,8 @@ func TestJunkAddsNoSeries(t *testing.T) {
 func TestSeriesAreBoundedByTheSets(t *testing.T) {
 	m := newMetrics(t)
 	c := testConfig()
-	values := slices.Concat(c.Operations, c.Regions, c.AuditRefusals, c.CacheEvictions, c.CacheFills, c.Rejections,
-		metrics.ErrorClasses(), metrics.EventKinds(), metrics.CacheResults(), metrics.Decisions(), []string{"Unknown", "other"})
+	values := slices.Concat(c.Operations, c.Regions, c.AuditRefusals, c.CacheEvictions, c.CacheFills, c.Rejections, c.CorrelationFindings, c.CloudTrailLookups,
+		metrics.ErrorClasses(), metrics.EventKinds(), metrics.CacheResults(), metrics.Decisions(), metrics.CorrelationStates(), []string{"Unknown", "other"})
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 10_000 {
 		observeAll(m, func() string {

@@ -23,6 +23,8 @@ func TestConcurrentUse(t *testing.T) {
 					time.Duration(i)*time.Microsecond, eventID(i))
 				m.Upstream.Attempt("ListOutposts", regions[i%3], "conflict", time.Millisecond)
 				m.Audit.Appended("outcome")
+				m.Correlation.Found("bypass")
+				m.Correlation.Lag(time.Minute)
 				m.Audit.Committed(1, time.Millisecond, time.Millisecond)
 				m.Audit.Track(func() metrics.AuditState { return metrics.AuditState{Healthy: true} })
 			}
@@ -45,6 +47,8 @@ func TestConcurrentUse(t *testing.T) {
 		`gatepost_request_duration_seconds_count{cache="bypass",operation="ListOutposts"} 4000`,
 		`gatepost_audit_entries_total{kind="outcome"} 4000`,
 		`gatepost_audit_batch_entries_count 4000`,
+		`gatepost_correlation_findings_total{kind="bypass"} 4000`,
+		`gatepost_correlation_lag_seconds_count 4000`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("missing: %s", want)

@@ -139,6 +139,7 @@ func TestHistogramsAreNativeToo(t *testing.T) {
 		"gatepost_upstream_request_duration_seconds": true,
 		"gatepost_audit_commit_duration_seconds":     true,
 		"gatepost_audit_fsync_duration_seconds":      true,
+		"gatepost_correlation_lag_seconds":           true,
 	}
 	if diff := cmp.Diff(want, native); diff != "" {
 		t.Errorf("native histograms (-want +got):\n%s", diff)

@@ -20,13 +20,19 @@ const (
 
 // Bounds in seconds. Those of calls reach from a cached answer, whose cost is
 // one fsync, to past the longest wait that gatepost allows; those of the disk
-// stop where the journal has long refused.
+// stop where the journal has long refused. CloudTrail delivers within minutes as a
+// rule; its records are looked for again until a day has passed.
 func callBounds() []float64 {
 	return []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 }
 
 func diskBounds() []float64 {
 	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
+}
+
+func lagBounds() []float64 {
+	const minute, hour = 60, 60 * 60
+	return []float64{1, 5, 15, 30, minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 24 * hour}
 }
 
 // secondsOpts describes a histogram of durations, classic and native at once:

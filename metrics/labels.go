@@ -32,6 +32,14 @@ func eventKinds() []string {
 	return []string{"intent", "outcome", "verdict", "finding", "admin", "system"}
 }
 
+// correlationStates is the closed set of how an attempt can stand against
+// CloudTrail.
+func correlationStates() []string {
+	return []string{
+		"not_applicable", "derived", "not_expected", "pending", "late", "matched", "matched_weak", "mismatched", "missing", "unknown", "ambiguous",
+	}
+}
+
 // errorClasses is the closed set of ways in which a call can end, grouped by
 // who brought it about; the groups are what the expected series are made of.
 func errorClasses() []string {

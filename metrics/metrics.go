@@ -20,15 +20,19 @@ type Config struct {
 	CacheEvictions []string // why an entry leaves the cache
 	CacheFills     []string // what becomes of an answer offered to the cache
 	Rejections     []string // why the listener refuses a request
+
+	CorrelationFindings []string // what a CloudTrail record without its call may be
+	CloudTrailLookups   []string // what becomes of a request to CloudTrail
 }
 
 // Metrics holds every collector, one field a subsystem.
 type Metrics struct {
-	Requests   *Requests
-	Upstream   *Upstream
-	Cache      *Cache
-	Audit      *Audit
-	Rejections *Rejections
+	Requests    *Requests
+	Upstream    *Upstream
+	Cache       *Cache
+	Audit       *Audit
+	Correlation *Correlation
+	Rejections  *Rejections
 
 	// The files that are read again while gatepost runs.
 	Keys   *Reload
@@ -59,15 +63,16 @@ func New(c Config) (*Metrics, error) {
 		errorClass: newLabelSet(errorClasses()...),
 	}
 	return &Metrics{
-		Requests:   newRequests(reg, sets, c.Regions),
-		Upstream:   newUpstream(reg, sets, c.Regions),
-		Cache:      newCache(reg, c.CacheEvictions, c.CacheFills),
-		Audit:      newAudit(reg, c.AuditRefusals),
-		Rejections: newRejections(reg, c.Rejections),
-		Keys:       newReload(reg, "keys"),
-		Tokens:     newReload(reg, "tokens"),
-		TLS:        newReload(reg, "tls"),
-		registry:   reg,
+		Requests:    newRequests(reg, sets, c.Regions),
+		Upstream:    newUpstream(reg, sets, c.Regions),
+		Cache:       newCache(reg, c.CacheEvictions, c.CacheFills),
+		Audit:       newAudit(reg, c.AuditRefusals),
+		Correlation: newCorrelation(reg, c.CorrelationFindings, c.CloudTrailLookups),
+		Rejections:  newRejections(reg, c.Rejections),
+		Keys:        newReload(reg, "keys"),
+		Tokens:      newReload(reg, "tokens"),
+		TLS:         newReload(reg, "tls"),
+		registry:    reg,
 	}, nil
 }
 
@@ -88,6 +93,8 @@ func (c Config) validate() error {
 		{"cache evictions", c.CacheEvictions},
 		{"cache fills", c.CacheFills},
 		{"rejections", c.Rejections},
+		{"correlation findings", c.CorrelationFindings},
+		{"cloudtrail lookups", c.CloudTrailLookups},
 	} {
 		for _, v := range set.values {
 			if v == "" || !utf8.ValidString(v) {

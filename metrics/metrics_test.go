@@ -32,6 +32,9 @@ func testConfig() metrics.Config {
 		CacheEvictions: []string{"capacity", "expired"},
 		CacheFills:     []string{"stored", "incomplete"},
 		Rejections:     []string{"bare_lf", "method"},
+
+		CorrelationFindings: []string{"bypass", "known_direct", "foreign_instance", "amended"},
+		CloudTrailLookups:   []string{"ok", "throttled"},
 	}
 }
 
@@ -111,11 +114,22 @@ func exercise(m *metrics.Metrics) {
 		return metrics.AuditState{Healthy: true, FreeBytes: 5 << 30, Checkpoint: time.Unix(1_790_000_000, 0)}
 	})
 
+	m.Correlation.Lag(4 * time.Minute)
+	m.Correlation.Lag(-time.Second) // CloudTrail's clock is ahead
+	m.Correlation.Found("bypass")
+	m.Correlation.Looked("throttled")
+	m.Correlation.Track(func() metrics.CorrelationState {
+		return metrics.CorrelationState{
+			Attempts:    map[string]uint64{"matched": 40, "pending": 2, "undreamt of": 1, "unheard of": 1},
+			LastSuccess: time.Unix(1_790_000_030, 0),
+		}
+	})
+
 	m.Rejections.Rejected("bare_lf")
 	m.Rejections.Rejected("never seen before")
 
 	m.Keys.Track(func() metrics.ReloadState {
-		return metrics.ReloadState{OK: true, Loaded: time.Unix(1_790_000_000, 0)}
+		return metrics.ReloadState{OK: true, Loaded: time.Unix(1_790_000_000, 0), Expiry: time.Unix(1_800_000_000, 0)}
 	})
 	m.TLS.Track(func() metrics.ReloadState { return metrics.ReloadState{} })
 }
@@ -164,7 +178,8 @@ func TestLint(t *testing.T) {
 func TestGaugesAreAbsentUntilTold(t *testing.T) {
 	m := newMetrics(t)
 	text := scrape(t, m, acceptText)
-	for _, name := range []string{"audit_healthy", "cache_entries", "upstream_credentials_expiry_timestamp_seconds", "config_last_reload_successful"} {
+	for _, name := range []string{"audit_healthy", "cache_entries", "upstream_credentials_expiry_timestamp_seconds", "config_last_reload_successful",
+		"config_earliest_expiry_timestamp_seconds", "correlation_attempts", "correlation_last_success_timestamp_seconds"} {
 		if strings.Contains(text, "\ngatepost_"+name) {
 			t.Errorf("%s has a value that nobody gave", name)
 		}

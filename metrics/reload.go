@@ -17,6 +17,9 @@ type Reload struct {
 type ReloadState struct {
 	OK     bool      // the newest attempt succeeded
 	Loaded time.Time // when what is in force was read
+	// Expiry is the earliest end of what is in force, even one that has passed;
+	// zero when nothing of it ends.
+	Expiry time.Time
 }
 
 func newReload(reg prometheus.Registerer, file string) *Reload {
@@ -27,6 +30,8 @@ func newReload(reg prometheus.Registerer, file string) *Reload {
 			func(s ReloadState) (float64, bool) { return truth(s.OK) }},
 		{gaugeDesc("config", "last_reload_success_timestamp_seconds", "When what is in force of the file was read.", labels),
 			func(s ReloadState) (float64, bool) { return timestamp(s.Loaded) }},
+		{gaugeDesc("config", "earliest_expiry_timestamp_seconds", "When the first of what is in force of the file expires, or did; absent while nothing of it does.", labels),
+			func(s ReloadState) (float64, bool) { return timestamp(s.Expiry) }},
 	}
 	reg.MustRegister(&r.state)
 	return r

@@ -49,7 +49,7 @@ func (s *service) trackMetrics() {
 	}
 	s.metrics.Keys.Track(func() metrics.ReloadState {
 		status := s.keys.Status()
-		return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded}
+		return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded, Expiry: status.Expiry}
 	})
 	if s.tokens != nil {
 		s.metrics.Tokens.Track(func() metrics.ReloadState {
@@ -60,7 +60,7 @@ func (s *service) trackMetrics() {
 	if s.tls != nil {
 		s.metrics.TLS.Track(func() metrics.ReloadState {
 			status := s.tls.Status()
-			return metrics.ReloadState{OK: status.OK, Loaded: status.LoadedAt}
+			return metrics.ReloadState{OK: status.OK, Loaded: status.LoadedAt, Expiry: status.NotAfter}
 		})
 	}
 }

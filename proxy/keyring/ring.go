@@ -44,7 +44,8 @@ type Ring struct {
 
 // keySet is what one sound file holds. It does not change.
 type keySet struct {
-	byID map[string]*key
+	byID   map[string]*key
+	expiry time.Time // the earliest of the enabled keys; zero: none expires
 }
 
 // key is a definition with what is derived from it. A reload that finds an equal
@@ -61,6 +62,9 @@ type Status struct {
 	Keys int // how many are loaded, disabled and expired ones included
 	// Loaded is when they were last read from a sound file.
 	Loaded time.Time
+	// Expiry is the earliest end of the loaded keys that are not disabled, even one
+	// that has passed; zero when none of them ends.
+	Expiry time.Time
 	// Err is why the file as it is now is not in use, nil if it is.
 	Err error
 	// Since is when Err began; zero without one.
@@ -102,7 +106,7 @@ func (r *Ring) Reload() error { return r.file.Reload() }
 // Status is cheap enough for every probe and scrape.
 func (r *Ring) Status() Status {
 	s := r.file.Status()
-	return Status{Keys: len(s.Value.byID), Loaded: s.At, Err: s.Err, Since: s.Since}
+	return Status{Keys: len(s.Value.byID), Loaded: s.At, Expiry: s.Value.expiry, Err: s.Err, Since: s.Since}
 }
 
 // Run follows the file until ctx is done. One Run at a time is enough.
@@ -127,6 +131,9 @@ func (r *Ring) parse(text []byte, before keySet) (keySet, error) {
 	after := keySet{byID: make(map[string]*key, len(definitions))}
 	kept := 0
 	for _, d := range definitions {
+		if !d.disabled && !d.expires.IsZero() && (after.expiry.IsZero() || d.expires.Before(after.expiry)) {
+			after.expiry = d.expires
+		}
 		if old := before.byID[d.id]; old != nil && old.definition.equal(&d) {
 			after.byID[d.id] = old
 			kept++

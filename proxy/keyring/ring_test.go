@@ -260,3 +260,32 @@ func TestReadersDuringReload(t *testing.T) {
 	close(stop)
 	readers.Wait()
 }
+
+// The earliest end of the keys that are enabled is told, whether it has come or not.
+func TestStatusTellsTheEarliestExpiry(t *testing.T) {
+	early, late := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	expires := func(at time.Time) string { return "expires: " + at.Format(time.RFC3339) }
+	for _, tc := range []struct {
+		name    string
+		entries []string
+		want    time.Time
+	}{
+		{"none expires", []string{entry(idA, "p")}, time.Time{}},
+		{"one of two expires", []string{entry(idA, "p"), entry(idB, "q", expires(late))}, late},
+		{"the earlier first", []string{entry(idA, "p", expires(early)), entry(idB, "q", expires(late))}, early},
+		{"the earlier last", []string{entry(idA, "p", expires(late)), entry(idB, "q", expires(early))}, early},
+		{"the earlier disabled", []string{entry(idA, "p", expires(early), "disabled: true"), entry(idB, "q", expires(late))}, late},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := keysFile(t, tc.entries...)
+			ring := openRing(t, path)
+			if got := ring.Status().Expiry; !got.Equal(tc.want) {
+				t.Errorf("expiry %s, want %s", got, tc.want)
+			}
+			reload(t, ring, path, entry(idA, "p"))
+			if got := ring.Status().Expiry; !got.IsZero() {
+				t.Errorf("expiry %s after a reload, want none", got)
+			}
+		})
+	}
+}
