@@ -66,15 +66,15 @@ func OpenReader(ctx context.Context, dir string) (*Archive, error) {
 	return &Archive{db}, nil
 }
 
-// Put keeps records. One that is there already is replaced: CloudTrail's copies of
-// an event are all the same.
+// Put keeps records. One that is there already stays as it is: an eventID names one
+// record, and a correction has its own.
 func (a *Archive) Put(ctx context.Context, records []cloudtrail.Record) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	put, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO records (event_id, time, record) VALUES (?, ?, ?)`)
+	put, err := tx.PrepareContext(ctx, `INSERT OR IGNORE INTO records (event_id, time, record) VALUES (?, ?, ?)`)
 	if err != nil {
 		return err
 	}

@@ -59,8 +59,9 @@ func TestRecords(t *testing.T) {
 	if err := a.Put(t.Context(), []cloudtrail.Record{one, two, one}); err != nil {
 		t.Fatal(err)
 	}
-	two.ErrorCode = "AccessDenied"
-	if err := a.Put(t.Context(), []cloudtrail.Record{two}); err != nil {
+	again := two
+	again.ErrorCode = "AccessDenied"
+	if err := a.Put(t.Context(), []cloudtrail.Record{again}); err != nil {
 		t.Fatal(err)
 	}
 	reader, err := archive.OpenReader(t.Context(), dir)
