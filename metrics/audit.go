@@ -20,6 +20,7 @@ type Audit struct {
 type AuditState struct {
 	Healthy    bool // whether a call would be recorded, or else refused, now
 	FreeBytes  int64
+	Reserve    int64     // bytes; with less than this free, calls are refused
 	Checkpoint time.Time // of the newest signed checkpoint; zero before the first
 	IndexLag   int64     // entries that cannot be searched yet
 }
@@ -47,6 +48,8 @@ func newAudit(reg prometheus.Registerer, refusalReasons []string) *Audit {
 			func(s AuditState) (float64, bool) { return truth(s.Healthy) }},
 		{gaugeDesc("audit", "free_bytes", "Room left on the audit log's volume.", nil),
 			func(s AuditState) (float64, bool) { return always(s.FreeBytes) }},
+		{gaugeDesc("audit", "reserve_bytes", "Room on the audit log's volume below which calls are refused.", nil),
+			func(s AuditState) (float64, bool) { return always(s.Reserve) }},
 		{gaugeDesc("audit", "checkpoint_timestamp_seconds", "Time of the newest signed checkpoint; absent before the first.", nil),
 			func(s AuditState) (float64, bool) { return timestamp(s.Checkpoint) }},
 		{gaugeDesc("audit", "index_lag_entries", "Entries of the audit log that the index does not have yet.", nil),

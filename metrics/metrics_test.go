@@ -111,7 +111,7 @@ func exercise(m *metrics.Metrics) {
 	m.Audit.Committed(2, 3*time.Millisecond, 2*time.Millisecond)
 	m.Audit.Refused("full")
 	m.Audit.Track(func() metrics.AuditState {
-		return metrics.AuditState{Healthy: true, FreeBytes: 5 << 30, Checkpoint: time.Unix(1_790_000_000, 0)}
+		return metrics.AuditState{Healthy: true, FreeBytes: 5 << 30, Reserve: 256 << 20, Checkpoint: time.Unix(1_790_000_000, 0)}
 	})
 
 	m.Correlation.Lag(4 * time.Minute)

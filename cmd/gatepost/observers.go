@@ -39,7 +39,9 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 func (s *service) trackMetrics() {
 	s.metrics.Audit.Track(func() metrics.AuditState {
 		h := s.journal.Health()
-		return metrics.AuditState{Healthy: h.OK, FreeBytes: h.FreeBytes, Checkpoint: s.ledger.Health().Signed, IndexLag: int64(s.indexLag())}
+		return metrics.AuditState{
+			Healthy: h.OK, FreeBytes: h.FreeBytes, Reserve: s.config.Audit.Reserve, Checkpoint: s.ledger.Health().Signed, IndexLag: int64(s.indexLag()),
+		}
 	})
 	if s.cache != nil {
 		s.metrics.Cache.Track(func() metrics.CacheState {
