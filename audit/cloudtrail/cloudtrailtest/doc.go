@@ -12,6 +12,13 @@
 //	sim.Add(cloudtrailtest.Event{Operation: "GetConnection", ReadOnly: true, RequestID: "…"})
 //	for raw := range sim.Delivered("us-west-2", from, to, asOf) { … }
 //
+// As an [http.Handler] it answers CloudTrail's API as AWS's SDKs and command speak
+// it: LookupEvents with its pages, its tokens and its throttling, and
+// ListPublicKeys. [Start] serves it on loopback; [Simulator.Transport] carries
+// requests to it without a network. Signatures are verified by signing each
+// request again with the signer of AWS's own SDK. [Simulator.Script] makes requests
+// to come go wrong, and [Simulator.Requests] tells what was asked.
+//
 // A simulator keeps what it is told in memory, some 200 bytes a call, and renders
 // records when they are asked for. All methods are safe for concurrent use.
 package cloudtrailtest

@@ -2,6 +2,7 @@ package cloudtrailtest
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+	"golang.org/x/time/rate"
 )
 
 // Config says what a simulator is. The zero value is an account in us-west-2 whose
@@ -19,6 +21,16 @@ type Config struct {
 	Regions []string
 
 	Faults Faults
+
+	// Credentials may ask; one with the default key when there are none.
+	Credentials []Credential
+
+	// RateLimit throttles lookups above so many a second, as AWS does above two;
+	// zero lets all through.
+	RateLimit float64
+
+	// TokenLifetime is how long a NextToken can be used; zero means an hour.
+	TokenLifetime time.Duration
 
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -38,6 +50,13 @@ type Simulator struct {
 	faults      Faults
 	now         func() time.Time
 
+	first         Credential
+	limiter       *rate.Limiter
+	tokenLifetime time.Duration
+
+	keyOnce sync.Once
+	key     *rsa.PrivateKey
+
 	mu         sync.Mutex // guards what follows; entries and deliveries are only appended to
 	calls      uint32     // added so far
 	entries    []entry
@@ -45,6 +64,10 @@ type Simulator struct {
 	commons    map[common]*common
 	byEvent    order // by eventTime
 	byArrival  order // by when they are delivered
+	keys       map[string]Credential
+	script     []*Fault
+	requests   []Request
+	counts     map[string]int
 }
 
 // New makes a simulator.
@@ -56,6 +79,20 @@ func New(c Config) *Simulator {
 		faults:      c.Faults,
 		now:         c.Now,
 		commons:     map[common]*common{},
+		keys:        map[string]Credential{},
+		counts:      map[string]int{},
+		first:       Credential{AccessKeyID: DefaultAccessKeyID, SecretAccessKey: DefaultSecret},
+
+		tokenLifetime: cmp.Or(c.TokenLifetime, time.Hour),
+	}
+	if len(c.Credentials) > 0 {
+		s.first = c.Credentials[0]
+	}
+	for _, credential := range append(slices.Clip(c.Credentials), s.first) {
+		s.AddCredential(credential)
+	}
+	if c.RateLimit > 0 {
+		s.limiter = rate.NewLimiter(rate.Limit(c.RateLimit), int(max(c.RateLimit, 1)))
 	}
 	if len(s.regions) == 0 {
 		s.regions = []string{DefaultRegion}
@@ -184,6 +221,7 @@ func (s *Simulator) LastDelivery() time.Time {
 // sight is a delivery with its event, to be read without the lock.
 type sight struct {
 	delivery
+	id    uint32
 	event *entry
 }
 
@@ -195,7 +233,7 @@ func (s *Simulator) visible(o *order, from, to int64, asOf time.Time) []sight {
 	seen := make([]sight, 0, len(ids))
 	for _, id := range ids {
 		if d := s.deliveries[id]; d.at <= asOf.UnixNano() {
-			seen = append(seen, sight{d, &s.entries[d.entry]})
+			seen = append(seen, sight{d, id, &s.entries[d.entry]})
 		}
 	}
 	return seen
