@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 )
@@ -66,15 +68,15 @@ func OpenReader(ctx context.Context, dir string) (*Archive, error) {
 	return &Archive{db}, nil
 }
 
-// Put keeps records. One that is there already stays as it is: an eventID names one
-// record, and a correction has its own.
-func (a *Archive) Put(ctx context.Context, records []cloudtrail.Record) error {
+// Put keeps records, which were seen at a time. One that is there already stays as
+// it is: an eventID names one record, and a correction has its own.
+func (a *Archive) Put(ctx context.Context, seen time.Time, records []cloudtrail.Record) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	put, err := tx.PrepareContext(ctx, `INSERT OR IGNORE INTO records (event_id, time, record) VALUES (?, ?, ?)`)
+	put, err := tx.PrepareContext(ctx, `INSERT OR IGNORE INTO records (event_id, time, seen, record) VALUES (?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func (a *Archive) Put(ctx context.Context, records []cloudtrail.Record) error {
 		if err != nil {
 			return fmt.Errorf("encode record %s: %w", records[i].EventID, err)
 		}
-		if _, err := put.ExecContext(ctx, records[i].EventID, records[i].EventTime.Unix(), string(text)); err != nil {
+		if _, err := put.ExecContext(ctx, records[i].EventID, records[i].EventTime.Unix(), seen.UnixMicro(), string(text)); err != nil {
 			return fmt.Errorf("keep record %s: %w", records[i].EventID, err)
 		}
 	}
@@ -102,6 +104,45 @@ func (a *Archive) Record(ctx context.Context, eventID string) (json.RawMessage, 
 		return nil, fmt.Errorf("read record %s: %w", eventID, err)
 	}
 	return json.RawMessage(text), nil
+}
+
+// Since yields the records of calls from a time on, with when each was first seen,
+// the call that completed first first.
+func (a *Archive) Since(ctx context.Context, from time.Time) iter.Seq2[Seen, error] {
+	return func(yield func(Seen, error) bool) {
+		rows, err := a.db.QueryContext(ctx, `SELECT seen, record FROM records WHERE time >= ? ORDER BY time, event_id`, from.Unix())
+		if err != nil {
+			yield(Seen{}, fmt.Errorf("read records: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var at int64
+			var text []byte
+			var s Seen
+			if err := rows.Scan(&at, &text); err != nil {
+				yield(Seen{}, fmt.Errorf("read records: %w", err))
+				return
+			}
+			if err := json.Unmarshal(text, &s.Record); err != nil {
+				yield(Seen{}, fmt.Errorf("decode record: %w", err))
+				return
+			}
+			s.At = time.UnixMicro(at)
+			if !yield(s, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Seen{}, fmt.Errorf("read records: %w", err))
+		}
+	}
+}
+
+// Seen is a record, and when a source first gave it.
+type Seen struct {
+	Record cloudtrail.Record
+	At     time.Time
 }
 
 // Place returns what SetPlace kept under a name, or nil.

@@ -26,6 +26,8 @@ func open(t *testing.T, dir string) *archive.Archive {
 	return a
 }
 
+var seen = time.Date(2026, 11, 1, 0, 5, 0, 123_000, time.UTC)
+
 func record(n int) cloudtrail.Record {
 	return cloudtrail.Record{
 		EventVersion: "1.11", EventID: fmt.Sprintf("e-%d", n), EventTime: time.Date(2026, 11, 1, 0, 0, n, 0, time.UTC), EventSource: cloudtrail.EventSource,
@@ -56,12 +58,12 @@ func TestRecords(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir)
 	one, two := record(1), record(2)
-	if err := a.Put(t.Context(), []cloudtrail.Record{one, two, one}); err != nil {
+	if err := a.Put(t.Context(), seen, []cloudtrail.Record{one, two, one}); err != nil {
 		t.Fatal(err)
 	}
 	again := two
 	again.ErrorCode = "AccessDenied"
-	if err := a.Put(t.Context(), []cloudtrail.Record{again}); err != nil {
+	if err := a.Put(t.Context(), seen, []cloudtrail.Record{again}); err != nil {
 		t.Fatal(err)
 	}
 	reader, err := archive.OpenReader(t.Context(), dir)
@@ -79,8 +81,40 @@ func TestRecords(t *testing.T) {
 			t.Errorf("record that was never put: %+v", got)
 		}
 	}
-	if err := reader.Put(t.Context(), []cloudtrail.Record{one}); err == nil {
+	if err := reader.Put(t.Context(), seen, []cloudtrail.Record{one}); err == nil {
 		t.Error("a reader wrote")
+	}
+}
+
+func TestSince(t *testing.T) {
+	a := open(t, t.TempDir())
+	for _, n := range []int{3, 1, 2, 4} {
+		if err := a.Put(t.Context(), seen.Add(time.Duration(n)*time.Minute), []cloudtrail.Record{record(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Put(t.Context(), seen.Add(time.Hour), []cloudtrail.Record{record(3)}); err != nil {
+		t.Fatal(err)
+	}
+	var got []archive.Seen
+	for s, err := range a.Since(t.Context(), record(2).EventTime) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, archive.Seen{Record: s.Record, At: s.At.UTC()})
+	}
+	var want []archive.Seen
+	for _, n := range []int{2, 3, 4} {
+		want = append(want, archive.Seen{Record: record(n), At: seen.Add(time.Duration(n) * time.Minute)})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records since the second (-want +got):\n%s", diff)
+	}
+	for range a.Since(t.Context(), time.Time{}) {
+		break // and go on with other things
+	}
+	if err := a.SetPlace(t.Context(), "after", []byte("x")); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -110,7 +144,7 @@ func TestConcurrency(t *testing.T) {
 		all.Go(func() {
 			for i := range 20 {
 				r := record(n*100 + i)
-				if err := a.Put(t.Context(), []cloudtrail.Record{r}); err != nil {
+				if err := a.Put(t.Context(), seen, []cloudtrail.Record{r}); err != nil {
 					t.Error(err)
 				}
 				if text, err := a.Record(t.Context(), r.EventID); text == nil || err != nil {
@@ -145,7 +179,7 @@ func TestUnusableFiles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			a := open(t, dir)
-			if err := a.Put(t.Context(), []cloudtrail.Record{record(1)}); err != nil {
+			if err := a.Put(t.Context(), seen, []cloudtrail.Record{record(1)}); err != nil {
 				t.Fatal(err)
 			}
 			if err := a.Close(); err != nil {
@@ -159,7 +193,7 @@ func TestUnusableFiles(t *testing.T) {
 			if got := stored(t, a, "e-1"); got != nil {
 				t.Errorf("record of a file that is gone: %+v", got)
 			}
-			if err := a.Put(t.Context(), []cloudtrail.Record{record(2)}); err != nil {
+			if err := a.Put(t.Context(), seen, []cloudtrail.Record{record(2)}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -20,7 +20,8 @@ const (
 )
 
 var schema = []string{
-	`CREATE TABLE records (event_id TEXT PRIMARY KEY, time INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE records (event_id TEXT PRIMARY KEY, time INTEGER NOT NULL, seen INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID`, // seconds, microseconds
+	`CREATE INDEX records_time ON records (time)`,
 	`CREATE TABLE places (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`,
 	fmt.Sprintf(`PRAGMA application_id = %d`, applicationID),
 	fmt.Sprintf(`PRAGMA user_version = %d`, schemaVersion),

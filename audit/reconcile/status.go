@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+)
+
+// Status tells a reconciler that is behind from one that is broken.
+type Status struct {
+	// OK: nothing is broken. One that is behind, because AWS throttles or the log is
+	// long, is OK: it catches up by itself.
+	OK     bool
+	Reason string    // what is broken or what it is behind with, and what to do
+	Since  time.Time // when it broke; zero if OK
+	Behind bool
+
+	// LastSuccess is when all of the sources had last been read; zero before the
+	// first time.
+	LastSuccess time.Time
+
+	Entries uint64 // of the log that are known
+	Sources []SourceStatus
+}
+
+// SourceStatus is the status of one source.
+type SourceStatus struct {
+	Name string
+	cloudtrail.Status
+}
+
+// status is what goes wrong with following, and with what is done for sources.
+type status struct {
+	mu     sync.Mutex // guards the fields below
+	done   uint64
+	err    error
+	since  time.Time
+	failed map[string]error // polls that ended in an error the source may know nothing of, by source
+}
+
+// tardy is how many poll intervals without a success make a source late.
+const tardy = 5
+
+// Status reports how it goes.
+func (r *Reconciler) Status() Status {
+	now := time.Now()
+	s := Status{OK: true}
+	var broken, behind []string
+
+	size := r.config.Journal.Size()
+	r.state.mu.Lock()
+	s.Entries = r.state.done
+	if err := r.state.err; err != nil {
+		broken = append(broken, fmt.Sprintf("the audit log cannot be followed: %v", err))
+		s.Since = r.state.since
+	}
+	for name, err := range r.state.failed {
+		broken = append(broken, fmt.Sprintf("%s: %v", name, err))
+	}
+	r.state.mu.Unlock()
+	select {
+	case <-r.caught:
+	default:
+		behind = append(behind, fmt.Sprintf("%d of %d entries of the log read", s.Entries, size))
+	}
+
+	for i, source := range r.config.Sources {
+		at := source.Status()
+		s.Sources = append(s.Sources, SourceStatus{source.Name, at})
+		switch {
+		case !at.OK && !at.Throttled:
+			broken = append(broken, source.Name+": "+at.Reason)
+			if s.Since.IsZero() || at.Since.Before(s.Since) {
+				s.Since = at.Since
+			}
+		case at.Throttled:
+			behind = append(behind, source.Name+": throttled")
+		case at.LastSuccess.IsZero(), now.Sub(at.LastSuccess) > tardy*r.config.PollInterval:
+			behind = append(behind, source.Name+": still reading")
+		}
+		if i == 0 || at.LastSuccess.Before(s.LastSuccess) {
+			s.LastSuccess = at.LastSuccess
+		}
+	}
+	s.OK, s.Behind = len(broken) == 0, len(behind) > 0
+	s.Reason = strings.Join(append(broken, behind...), "; ")
+	return s
+}
+
+// followed notes how the newest look at the log went.
+func (r *Reconciler) followed(ctx context.Context, err error) {
+	r.mu.Lock()
+	done := r.next
+	r.mu.Unlock()
+	r.state.mu.Lock()
+	defer r.state.mu.Unlock()
+	r.state.done = done
+	if err != nil && r.state.err == nil {
+		r.state.since = time.Now()
+		r.log.ErrorContext(ctx, "follow the audit log for correlation", slog.Any("err", err))
+	}
+	r.state.err = err
+}
+
+// polled notes how a poll went. What the source says of itself is in its Status;
+// an error of ours, from its sink, is not.
+func (r *Reconciler) polled(ctx context.Context, source Source, err error) {
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return
+	}
+	r.state.mu.Lock()
+	defer r.state.mu.Unlock()
+	if err == nil || !source.Status().OK {
+		delete(r.state.failed, source.Name)
+		if err != nil {
+			r.log.WarnContext(ctx, "poll CloudTrail", slog.String("source", source.Name), slog.Any("err", err))
+		}
+		return
+	}
+	if r.state.failed == nil {
+		r.state.failed = make(map[string]error)
+	}
+	r.state.failed[source.Name] = err
+	r.log.ErrorContext(ctx, "take what CloudTrail has", slog.String("source", source.Name), slog.Any("err", err))
+}
