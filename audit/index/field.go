@@ -21,6 +21,8 @@ const (
 	fieldAccessKey
 	// fieldCaller has pairs of principal and key, see callerText.
 	fieldCaller
+	// fieldFinding has the verdicts and findings that need an eye, see findingRank.
+	fieldFinding
 	fieldCount
 )
 

@@ -53,8 +53,9 @@ func (r *Reader) Get(ctx context.Context, id string) ([]Entry, error) {
 }
 
 // ByRequest returns the outcomes of the calls of which an attempt had this
-// request id of AWS's, which is one call. It does not return hits that repeat
-// the answer; Query does, with the same id as RequestID. The error is
+// request id of AWS's, which is one call, and the findings about records that have
+// it. It does not return hits that repeat the answer; Query does, with the same id
+// as RequestID. The error is
 // [ErrNotFound] if there is none.
 func (r *Reader) ByRequest(ctx context.Context, requestID string) ([]Entry, error) {
 	list, err := r.byID(ctx, requestID, roleRequest, roleRequest, func(e *audit.Event) bool {
@@ -98,16 +99,22 @@ func (r *Reader) byID(ctx context.Context, id string, first, last idRole, fits f
 	return list, err
 }
 
-// roleRows returns the newest entries in which an id has one of some roles,
-// ascending.
+// roleRows returns the newest entries in which an id has one of some roles, all of
+// which stand in the same runs, ascending.
 func (v *view) roleRows(ctx context.Context, id string, first, last idRole) ([]uint64, error) {
-	runs, err := v.runs(ctx)
+	runs := "[0]"
+	if first.run(0) != 0 {
+		var err error
+		if runs, err = v.runs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	ask, err := v.prepare(ctx, `SELECT i.place, i.rows FROM json_each(?) r CROSS JOIN ids i
+		ON i.run = r.value AND i.id = ? AND i.place BETWEEN ? AND ?`)
 	if err != nil {
 		return nil, err
 	}
-	found, err := v.tx.QueryContext(ctx, `SELECT i.place, i.rows FROM json_each(?) r CROSS JOIN ids i
-		ON i.run = r.value AND i.id = ? AND i.place BETWEEN ? AND ?`,
-		runs, []byte(idKey(id)), idPlace(first, 0), idPlace(last, maxChunk))
+	found, err := ask.QueryContext(ctx, runs, []byte(idKey(id)), idPlace(first, 0), idPlace(last, maxChunk))
 	if err != nil {
 		return nil, err
 	}

@@ -180,15 +180,9 @@ func all(t testing.TB, r *index.Reader, f index.Filter, limit int) (found []uint
 
 // scan is what a query has to find, from the events alone.
 func scan(events []audit.Event, f index.Filter) (found []uint64, states []string) {
-	type attempts map[int]string
-	newest := map[string]attempts{}
-	for _, e := range events {
-		if e.Kind == audit.KindVerdict && e.Of != "" {
-			if newest[e.Of] == nil {
-				newest[e.Of] = attempts{}
-			}
-			newest[e.Of][e.OfAttempt] = e.State
-		}
+	calls := callsOf(events)
+	if f.Findings != "" {
+		return scanFindings(events, f)
 	}
 	for i := len(events) - 1; i >= 0; i-- {
 		e := events[i]
@@ -196,13 +190,11 @@ func scan(events []audit.Event, f index.Filter) (found []uint64, states []string
 		state := e.State
 		if e.Kind == audit.KindOutcome || e.Kind == audit.KindIntent {
 			one.State = ""
-			state = ""
-			last, has := -1<<62, false
-			for n, s := range newest[e.ID] {
-				if n > last {
-					last, state = n, s
-				}
-				has = has || s == f.State
+			call := calls[e.ID]
+			state = call.state()
+			has := state == f.State
+			for _, v := range call.verdicts {
+				has = has || v.State == f.State
 			}
 			if f.State != "" && !has {
 				continue
@@ -227,6 +219,109 @@ func scan(events []audit.Event, f index.Filter) (found []uint64, states []string
 		if one.Match(&e) {
 			found = append(found, e.Index)
 			states = append(states, state)
+		}
+	}
+	return found, states
+}
+
+// call is what a log says of one.
+type call struct {
+	outcome, intent *audit.Event
+	verdicts        map[int]audit.Event // the newest on each attempt
+}
+
+func callsOf(events []audit.Event) map[string]call {
+	calls := map[string]call{}
+	for _, e := range events {
+		id := e.ID
+		if e.Kind == audit.KindVerdict {
+			id = e.Of
+		}
+		c := calls[id]
+		switch e.Kind {
+		case audit.KindOutcome:
+			c.outcome = &e
+		case audit.KindIntent:
+			c.intent = &e
+		case audit.KindVerdict:
+			if id == "" {
+				continue
+			}
+			if c.verdicts == nil {
+				c.verdicts = map[int]audit.Event{}
+			}
+			c.verdicts[e.OfAttempt] = e
+		default:
+			continue
+		}
+		calls[id] = c
+	}
+	return calls
+}
+
+// state is that of the last attempt, or what follows from the outcome.
+func (c call) state() string {
+	last := -1
+	for n := range c.verdicts {
+		last = max(last, n)
+	}
+	o := c.outcome
+	switch {
+	case last >= 0:
+		return c.verdicts[last].State
+	case o == nil || o.Action == "outcome_unknown":
+		return "pending"
+	case o.Cache == audit.CacheHit || o.Cache == audit.CacheCoalesced:
+		return "derived"
+	case len(o.Attempts) > 0:
+		return "pending"
+	case o.Fill != nil:
+		return "derived"
+	}
+	return "not_applicable"
+}
+
+// event is the line that stands for a call.
+func (c call) event() *audit.Event {
+	if c.outcome != nil {
+		return c.outcome
+	}
+	return c.intent
+}
+
+// scanFindings is scan for findings.
+func scanFindings(events []audit.Event, f index.Filter) (found []uint64, states []string) {
+	calls := callsOf(events)
+	for i := len(events) - 1; i >= 0; i-- {
+		e := events[i]
+		acknowledged := false
+		for _, later := range events[i+1:] {
+			acknowledged = acknowledged || later.Kind == audit.KindAdmin && later.Action == index.ActionFindingAcknowledged && later.Of == e.ID && e.ID != ""
+		}
+		holds := false
+		switch e.Kind {
+		case audit.KindFinding:
+			holds = f.State != "" || e.State != "covered" && e.State != "known_direct" && e.State != "amended"
+		case audit.KindVerdict:
+			newest := e.Of != "" && calls[e.Of].verdicts[e.OfAttempt].Index == e.Index
+			holds = newest && (e.State == "mismatched" || e.State == "missing" || e.State == "ambiguous")
+		}
+		switch f.Findings {
+		case index.OpenFindings:
+			holds = holds && !acknowledged
+		case index.AcknowledgedFindings:
+			holds = holds && acknowledged
+		}
+		if !holds || f.State != "" && f.State != e.State || f.Kind != "" && f.Kind != e.Kind {
+			continue
+		}
+		one := f.Filter
+		one.State, one.Kind, one.Q, one.Since, one.Until = "", "", "", time.Time{}, time.Time{}
+		has := func(e *audit.Event) bool { return e != nil && one.Match(e) && (f.Q == "" || hasText(e, f.Q)) }
+		times := audit.Filter{Since: f.Since, Until: f.Until}
+		if times.Match(&e) && (has(&e) || e.Of != "" && has(calls[e.Of].event())) {
+			found = append(found, e.Index)
+			states = append(states, e.State)
 		}
 	}
 	return found, states

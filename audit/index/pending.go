@@ -45,8 +45,8 @@ type pendingSets struct {
 	}
 	key []byte
 
-	insertPosting, insertID         *inserter
-	findPosting, findID, findCallID *sql.Stmt
+	insertPosting, insertID        *inserter
+	findPosting, findID, findOwnID *sql.Stmt
 }
 
 func newPendingSets(ctx context.Context, c *session) (p *pendingSets, err error) {
@@ -65,7 +65,7 @@ func newPendingSets(ctx context.Context, c *session) (p *pendingSets, err error)
 	}{
 		{&p.findPosting, `SELECT rows FROM postings WHERE key = ?`},
 		{&p.findID, `SELECT rows FROM ids WHERE run = ? AND id = ? AND place = ?`},
-		{&p.findCallID, `SELECT place, rows FROM ids WHERE run = 0 AND id = ? AND place BETWEEN ? AND ?`},
+		{&p.findOwnID, `SELECT place, rows FROM ids WHERE run = 0 AND id = ? AND place BETWEEN ? AND ?`},
 	} {
 		if *q.to, err = c.PrepareContext(ctx, q.sql); err != nil {
 			return nil, err
@@ -95,6 +95,15 @@ func (p *pendingSets) known(chunk int64) bool { return chunk == p.tail && chunk 
 
 // posting returns the rows of a value in a chunk, to be changed.
 func (p *pendingSets) posting(ctx context.Context, name, chunk int64) (*postingSet, error) {
+	s, err := p.look(ctx, name, chunk)
+	if err == nil {
+		p.touch(s)
+	}
+	return s, err
+}
+
+// look returns the rows of a value in a chunk. Touch them before they are changed.
+func (p *pendingSets) look(ctx context.Context, name, chunk int64) (*postingSet, error) {
 	key := postingKey(name, chunk)
 	s := p.postings[key]
 	if s == nil {
@@ -107,7 +116,6 @@ func (p *pendingSets) posting(ctx context.Context, name, chunk int64) (*postingS
 		p.postings[key] = s
 		p.older = p.older || chunk != p.tail
 	}
-	p.touch(s)
 	return s, nil
 }
 
@@ -157,44 +165,53 @@ func loadRows(to *rowSet, found *sql.Row) error {
 
 // callRows returns the entries that are lines of a call, in two roles.
 func (p *pendingSets) callRows(ctx context.Context, id string) (outcomes, intents []uint64, err error) {
-	take := func(place int64, rows *rowSet) {
-		to := &outcomes
-		if idRole(place>>placeRoleShift) == roleIntent {
-			to = &intents
+	err = p.ownRows(ctx, id, roleOutcome, roleIntent, func(role idRole, index uint64) {
+		if role == roleIntent {
+			intents = append(intents, index)
+		} else {
+			outcomes = append(outcomes, index)
 		}
+	})
+	return outcomes, intents, err
+}
+
+// ownRows calls take with the entries that have an id as their own, in the roles
+// from first to last.
+func (p *pendingSets) ownRows(ctx context.Context, id string, first, last idRole, take func(idRole, uint64)) error {
+	all := func(place int64, rows *rowSet) {
 		for r := range rows.all {
-			*to = append(*to, indexOf(chunkOfPlace(place), r))
+			take(idRole(place>>placeRoleShift), indexOf(chunkOfPlace(place), r))
 		}
 	}
-	var inMemory [roleIntent + 1]bool
-	for role := range inMemory {
+	var inMemory [roleOther + 1]bool
+	for role := first; role <= last; role++ {
 		p.key = append(append(p.key[:0], byte(role)), id...)
 		if s := p.ids[string(p.key)]; s != nil {
-			take(s.place, &s.rows)
+			all(s.place, &s.rows)
 			inMemory[role] = true
 		}
 	}
-	found, err := p.findCallID.QueryContext(ctx, []byte(id), idPlace(roleOutcome, 0), idPlace(roleIntent, maxChunk))
+	found, err := p.findOwnID.QueryContext(ctx, []byte(id), idPlace(first, 0), idPlace(last, maxChunk))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer found.Close()
 	for found.Next() {
 		var place int64
 		var b sql.RawBytes
 		if err := found.Scan(&place, &b); err != nil {
-			return nil, nil, err
+			return err
 		}
 		if chunkOfPlace(place) == p.tail && inMemory[place>>placeRoleShift] {
 			continue
 		}
 		rows, err := decodeRowSet(b)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		take(place, &rows)
+		all(place, &rows)
 	}
-	return outcomes, intents, found.Err()
+	return found.Err()
 }
 
 // flush writes what has changed, in the order of the tables, so that each page

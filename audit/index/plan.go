@@ -27,10 +27,13 @@ type plan struct {
 
 // add takes in the conditions of a query for entries in chunks up to from.
 func (p *plan) add(ctx context.Context, v *view, f *Filter, from int64, until time.Time) error {
-	for _, c := range []struct {
-		field field
-		text  string
-	}{
+	if f.Findings != "" {
+		if err := p.addFindings(ctx, v, f, from); err != nil || p.nothing {
+			return err
+		}
+		return p.addTimes(ctx, v, f, from)
+	}
+	for _, c := range []fieldValue{
 		// The rarest first, as a rule: what ends first ends the query.
 		{fieldConnection, f.Connection},
 		{fieldPrincipal, f.Principal},
@@ -66,6 +69,10 @@ func (p *plan) add(ctx context.Context, v *view, f *Filter, from int64, until ti
 			return err
 		}
 	}
+	return p.addTimes(ctx, v, f, from)
+}
+
+func (p *plan) addTimes(ctx context.Context, v *view, f *Filter, from int64) error {
 	if f.Since.IsZero() && f.Until.IsZero() {
 		return nil
 	}
@@ -101,15 +108,42 @@ func (p *plan) addValue(ctx context.Context, v *view, f field, text string, from
 
 // addListed adds the condition for a page that is not asked for a kind.
 func (p *plan) addListed(ctx context.Context, v *view, f *Filter, from int64) error {
-	union := &plan{}
-	if err := union.addValue(ctx, v, fieldListed, "", from); err != nil {
-		return err
-	}
+	listed := []fieldValue{{fieldListed, ""}}
 	for i, k := range f.Also {
-		if slices.Contains(f.Also[:i], k) {
+		if !slices.Contains(f.Also[:i], k) {
+			listed = append(listed, fieldValue{fieldKind, string(k)})
+		}
+	}
+	return p.addAnyOf(ctx, v, listed, from)
+}
+
+// addFindings adds the conditions for a page of findings that rows can tell.
+func (p *plan) addFindings(ctx context.Context, v *view, f *Filter, from int64) error {
+	var ranks []fieldValue
+	for _, rank := range f.Findings.ranks(f.State != "") {
+		ranks = append(ranks, fieldValue{fieldFinding, rank})
+	}
+	for _, exact := range []fieldValue{{fieldState, f.State}, {fieldKind, string(f.Kind)}} {
+		if exact.text == "" {
 			continue
 		}
-		if err := union.addValue(ctx, v, fieldKind, string(k), from); err != nil {
+		if err := p.addValue(ctx, v, exact.field, exact.text, from); err != nil || p.nothing {
+			return err
+		}
+	}
+	return p.addAnyOf(ctx, v, ranks, from)
+}
+
+type fieldValue struct {
+	field field
+	text  string
+}
+
+// addAnyOf adds the condition that an entry has one of some values.
+func (p *plan) addAnyOf(ctx context.Context, v *view, values []fieldValue, from int64) error {
+	union := &plan{}
+	for _, value := range values {
+		if err := union.addValue(ctx, v, value.field, value.text, from); err != nil {
 			union.close()
 			return err
 		}

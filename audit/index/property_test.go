@@ -23,10 +23,11 @@ var (
 	connections = []string{"", "aB+/c9==", "AB+/c9==", "Zürich\x00=", `"x" OR "y"`}
 	agents      = []string{"", "aws-cli/2.15", "curl * NEAR(a b)"}
 	keys        = []string{"", "GPK7Q2M4X6ZB3N5C8V1L"}
-	states      = []string{"", "pending", "matched", "missing"}
+	states      = []string{"", "pending", "matched", "missing", "derived", "known_direct"}
 	kinds       = []audit.Kind{audit.KindOutcome, audit.KindIntent, audit.KindVerdict, audit.KindFinding, audit.KindAdmin, audit.KindSystem, "later"}
 	decisions   = []audit.Decision{"", audit.Allow, audit.Deny}
-	caches      = []audit.CacheResult{"", audit.CacheHit, audit.CacheMiss}
+	caches      = []audit.CacheResult{"", audit.CacheHit, audit.CacheMiss, audit.CacheCoalesced}
+	actions     = []string{"", "", "outcome_unknown", index.ActionFindingAcknowledged}
 	classes     = []audit.ErrorClass{"", audit.ErrorClassNone, audit.ErrorClassPolicy}
 	regions     = []string{"", "us-west-2", "eu-west-1"}
 	texts       = []string{
@@ -46,7 +47,7 @@ func drawEvent(t *rapid.T, calls map[string]bool) audit.Event {
 		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), ID: pick(ids), Time: moments(t), Principal: pick(principals),
 		ConnectionID: pick(connections), UserAgent: pick(agents), AccessKeyID: pick(keys), Region: pick(regions),
 		Decision: rapid.SampledFrom(decisions).Draw(t, "decision"), Cache: rapid.SampledFrom(caches).Draw(t, "cache"),
-		ErrorClass: rapid.SampledFrom(classes).Draw(t, "class"),
+		ErrorClass: rapid.SampledFrom(classes).Draw(t, "class"), Action: rapid.SampledFrom(actions).Draw(t, "action"),
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "attempts") {
 		e.Attempts = append(e.Attempts, audit.Attempt{RequestID: pick(ids), Status: 200})
@@ -89,6 +90,7 @@ func drawFilter(t *rapid.T) index.Filter {
 	if rapid.IntRange(0, 3).Draw(t, "until") == 0 {
 		f.Until = moments(t)
 	}
+	f.Findings = rapid.SampledFrom([]index.Findings{"", "", "", index.AllFindings, index.OpenFindings, index.AcknowledgedFindings}).Draw(t, "findings")
 	f.Also = rapid.SliceOfN(rapid.SampledFrom(kinds), 0, 2).Draw(t, "also")
 	return f
 }

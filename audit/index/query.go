@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit"
 )
 
 const (
@@ -105,6 +107,43 @@ func (q *query) run(ctx context.Context, v *view) error {
 
 func (q *query) late() bool { return time.Now().After(q.until) }
 
+// add adds an entry to the page if it has what sets of rows only narrow down, and
+// reports whether to go on.
+func (q *query) add(ctx context.Context, v *view, e Entry) (more bool, err error) {
+	if q.filter.Findings == "" {
+		if !q.filter.refines(&e.Event) {
+			return true, nil
+		}
+	} else {
+		var call *audit.Event
+		if e.Event.Of != "" {
+			if e.Call, err = v.callOf(ctx, &e.Event); err != nil {
+				return false, err
+			}
+			if e.Call != nil {
+				call = &e.Call.Event
+			}
+		}
+		if !q.filter.finds(&e.Event, call) {
+			return true, nil
+		}
+	}
+	if len(q.page.Entries) == q.limit {
+		q.page.Next = encodeCursor(e.Event.Index + 1)
+		return false, nil
+	}
+	if err := v.state(ctx, &e); err != nil {
+		return false, err
+	}
+	if q.filter.Findings != "" {
+		if e.Acknowledged, err = v.acknowledgement(ctx, &e.Event); err != nil {
+			return false, err
+		}
+	}
+	q.page.Entries = append(q.page.Entries, e)
+	return true, nil
+}
+
 // take looks at an entry, adds it to the page if it is chosen, and reports
 // whether to go on.
 func (q *query) take(ctx context.Context, v *view, index uint64) (more bool, err error) {
@@ -118,15 +157,10 @@ func (q *query) take(ctx context.Context, v *view, index uint64) (more bool, err
 		return false, err
 	case !q.filter.equals(&e.Event):
 		return false, damagedf("entry %d is not what was indexed", index)
-	case q.filter.refines(&e.Event):
-		if len(q.page.Entries) == q.limit {
-			q.page.Next = encodeCursor(index + 1)
-			return false, nil
-		}
-		if err := v.state(ctx, &e); err != nil {
+	default:
+		if more, err := q.add(ctx, v, e); err != nil || !more {
 			return false, err
 		}
-		q.page.Entries = append(q.page.Entries, e)
 	}
 	if index == 0 {
 		return false, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,15 +160,24 @@ func (r *Reader) view(ctx context.Context, f func(*view) error) error {
 	return err
 }
 
-// one asks for one row, with a statement that is prepared once.
-func (v *view) one(ctx context.Context, query string, args []any, to ...any) error {
+// prepare prepares a statement once.
+func (v *view) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	s := v.prepared[query]
 	if s == nil {
 		var err error
 		if s, err = v.tx.PrepareContext(ctx, query); err != nil {
-			return err
+			return nil, err
 		}
 		v.prepared[query] = s
+	}
+	return s, nil
+}
+
+// one asks for one row.
+func (v *view) one(ctx context.Context, query string, args []any, to ...any) error {
+	s, err := v.prepare(ctx, query)
+	if err != nil {
+		return err
 	}
 	return s.QueryRowContext(ctx, args...).Scan(to...)
 }
@@ -232,9 +242,23 @@ func (v *view) call(ctx context.Context, id string) (callState, error) {
 type Entry struct {
 	Line  []byte // as it stands in the log, without its newline
 	Event audit.Event
-	// State is what verdicts say about a call by now: that of its last attempt. Of
-	// other events it is their own.
+	// State is what verdicts say about a call by now: that of its last attempt, or
+	// what the call implies as long as there is none, see Filter. Of other events it
+	// is their own.
 	State string
+
+	// Of an entry that was found among the findings:
+
+	Call         *Entry           // that it is about, if the log has it
+	Acknowledged *Acknowledgement // nil if nobody has
+}
+
+// Acknowledgement says who has seen a finding. If several have, it is the newest.
+type Acknowledgement struct {
+	ID   string // of the event that records it
+	By   string // the Principal of that
+	At   time.Time
+	Note string
 }
 
 // entry reads an entry. The error is errGone if the log does not have it any
@@ -260,13 +284,77 @@ func (v *view) entry(ctx context.Context, index uint64) (Entry, error) {
 
 // state fills in the state of an entry that is a line of a call.
 func (v *view) state(ctx context.Context, e *Entry) error {
-	if !isCall(e.Event.Kind) || e.Event.ID == "" {
+	if !isCall(e.Event.Kind) {
+		return nil
+	}
+	e.State = implied(&e.Event)
+	if e.Event.ID == "" {
 		return nil
 	}
 	state, err := v.call(ctx, e.Event.ID)
-	if err != nil || len(state.attempts) == 0 {
+	if err != nil {
 		return err
 	}
-	e.State, err = v.text(ctx, state.shown())
+	if len(state.attempts) > 0 {
+		e.State, err = v.text(ctx, state.shown())
+		return err
+	}
+	if e.Event.Kind == audit.KindOutcome {
+		return nil
+	}
+	outcome, err := v.newest(ctx, e.Event.ID, roleOutcome, roleOutcome, nil)
+	if err == nil && outcome != nil {
+		e.State = implied(&outcome.Event)
+	}
 	return err
+}
+
+// callOf returns the call that an event is about, by its outcome if there is one,
+// or nil.
+func (v *view) callOf(ctx context.Context, e *audit.Event) (*Entry, error) {
+	call, err := v.newest(ctx, e.Of, roleOutcome, roleOutcome, nil)
+	if err == nil && call == nil {
+		call, err = v.newest(ctx, e.Of, roleIntent, roleIntent, nil)
+	}
+	if err != nil || call == nil {
+		return nil, err
+	}
+	return call, v.state(ctx, call)
+}
+
+// acknowledgement returns the newest one of a finding.
+func (v *view) acknowledgement(ctx context.Context, e *audit.Event) (*Acknowledgement, error) {
+	if e.ID == "" {
+		return nil, nil
+	}
+	found, err := v.newest(ctx, e.ID, roleOf, roleOf, func(a *audit.Event) bool {
+		return a.Kind == audit.KindAdmin && a.Action == ActionFindingAcknowledged && a.Index > e.Index
+	})
+	if err != nil || found == nil {
+		return nil, err
+	}
+	a := &found.Event
+	return &Acknowledgement{ID: a.ID, By: a.Principal, At: a.Time, Note: a.Detail}, nil
+}
+
+// newest returns the newest entry to which an id is what the roles from first to
+// last say, and that fits; or nil.
+func (v *view) newest(ctx context.Context, id string, first, last idRole, fits func(*audit.Event) bool) (*Entry, error) {
+	indices, err := v.roleRows(ctx, id, first, last)
+	if err != nil {
+		return nil, err
+	}
+	for _, index := range slices.Backward(indices) {
+		e, err := v.entry(ctx, index)
+		if _, unreadable := errors.AsType[*unreadableError](err); unreadable || errors.Is(err, errGone) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if fits == nil || fits(&e.Event) {
+			return &e, nil
+		}
+	}
+	return nil, nil
 }

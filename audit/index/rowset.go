@@ -62,6 +62,14 @@ func (s *rowSet) remove(r uint16) {
 	}
 }
 
+func (s *rowSet) has(r uint16) bool {
+	if s.words != nil {
+		return s.words[r/64]&(1<<(r%64)) != 0
+	}
+	_, found := slices.BinarySearch(s.list, r)
+	return found
+}
+
 // all yields the rows.
 func (s *rowSet) all(yield func(uint16) bool) {
 	for i, w := range s.words {

@@ -16,7 +16,7 @@ const (
 	applicationID = 0x67706978
 	// schemaVersion changes with every change of what the tables mean. An index
 	// of another version is rebuilt.
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
 // Values appear once, in names; everything else speaks of them by number.
@@ -34,6 +34,7 @@ var schema = []string{
 	`CREATE TABLE blocks (block INTEGER PRIMARY KEY, places BLOB NOT NULL)`,
 	`CREATE TABLE chunks (chunk INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL)`, // microseconds
 	`CREATE TABLE verdicts (id BLOB PRIMARY KEY, states BLOB NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE intents (id BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID`, // of calls without outcome
 	`CREATE TABLE counts (level INTEGER NOT NULL, start INTEGER NOT NULL, name INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (level, start, name)) WITHOUT ROWID`,
 	`CREATE TABLE uses (name INTEGER PRIMARY KEY, field INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, calls INTEGER NOT NULL, refused INTEGER NOT NULL)`,
 	`CREATE INDEX uses_last ON uses (field, last)`,

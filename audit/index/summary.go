@@ -16,7 +16,7 @@ type Point struct {
 	ByCache      map[string]uint64
 	ByErrorClass map[string]uint64
 	// ByState counts calls by the state that they are in by now, and findings by
-	// theirs. Calls without a verdict are in none.
+	// theirs.
 	ByState map[string]uint64
 }
 

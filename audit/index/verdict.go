@@ -12,7 +12,8 @@ import (
 // attemptState is the newest verdict on one attempt of a call.
 type attemptState struct {
 	attempt int
-	state   int64 // a name
+	state   int64  // a name
+	entry   uint64 // of the verdict
 }
 
 // callState is what verdicts have said about a call so far.
@@ -22,14 +23,15 @@ type callState struct {
 	attempts []attemptState // by attempt
 }
 
-// set takes in a verdict.
-func (c *callState) set(attempt int, state int64) {
-	at, found := slices.BinarySearchFunc(c.attempts, attempt, func(a attemptState, n int) int { return cmp.Compare(a.attempt, n) })
+// set takes in a verdict, and returns the one that it supersedes.
+func (c *callState) set(v attemptState) (old attemptState, superseded bool) {
+	at, found := slices.BinarySearchFunc(c.attempts, v.attempt, func(a attemptState, n int) int { return cmp.Compare(a.attempt, n) })
 	if found {
-		c.attempts[at].state = state
-		return
+		old, c.attempts[at] = c.attempts[at], v
+		return old, true
 	}
-	c.attempts = slices.Insert(c.attempts, at, attemptState{attempt, state})
+	c.attempts = slices.Insert(c.attempts, at, v)
+	return old, false
 }
 
 // shown is the state of the last attempt, which decided the call's answer; 0 is
@@ -60,6 +62,7 @@ func (c *callState) appendTo(dst []byte) []byte {
 	for _, a := range c.attempts {
 		dst = binary.AppendVarint(dst, int64(a.attempt))
 		dst = binary.AppendVarint(dst, a.state)
+		dst = binary.AppendUvarint(dst, a.entry)
 	}
 	return dst
 }
@@ -72,11 +75,12 @@ func decodeCallState(b []byte) (c callState, err error) {
 	for b = b[1:]; len(b) > 0; {
 		attempt, n := binary.Varint(b)
 		state, m := binary.Varint(b[max(n, 0):])
-		if n <= 0 || m <= 0 {
+		entry, o := binary.Uvarint(b[max(n, 0)+max(m, 0):])
+		if n <= 0 || m <= 0 || o <= 0 {
 			return c, damagedf("verdict ends early")
 		}
-		c.attempts = append(c.attempts, attemptState{int(attempt), state})
-		b = b[n+m:]
+		c.attempts = append(c.attempts, attemptState{int(attempt), state, entry})
+		b = b[n+m+o:]
 	}
 	return c, nil
 }

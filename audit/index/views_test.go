@@ -27,15 +27,7 @@ type tester interface {
 func compareCounts(t tester, x *index.Index, events []audit.Event) {
 	t.Helper()
 	ctx := context.Background()
-	last := map[string]map[int]string{}
-	for _, e := range events {
-		if e.Kind == audit.KindVerdict && e.Of != "" {
-			if last[e.Of] == nil {
-				last[e.Of] = map[int]string{}
-			}
-			last[e.Of][e.OfAttempt] = e.State
-		}
-	}
+	calls := callsOf(events)
 	want := map[time.Time]*index.Point{}
 	point := func(e audit.Event) *index.Point {
 		at := e.Time.Truncate(time.Hour)
@@ -76,11 +68,7 @@ func compareCounts(t tester, x *index.Index, events []audit.Event) {
 			if e.ErrorClass != "" {
 				p.ByErrorClass[string(e.ErrorClass)]++
 			}
-			attempt := -1
-			for n := range last[e.ID] {
-				attempt = max(attempt, n)
-			}
-			if s := last[e.ID][attempt]; s != "" {
+			if s := calls[e.ID].state(); s != "" {
 				p.ByState[s]++
 			}
 			if e.ConnectionID != "" {

@@ -28,6 +28,7 @@ type writer struct {
 	sets     *pendingSets
 	places   *places
 	verdicts *verdicts
+	intents  *intents
 	tallies  *tallies
 	setMeta  *inserter
 	getMeta  *sql.Stmt
@@ -68,6 +69,9 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 	if w.verdicts, err = newVerdicts(ctx, w.conn); err != nil {
 		return err
 	}
+	if w.intents, err = newIntents(ctx, w.conn); err != nil {
+		return err
+	}
 	if w.tallies, err = newTallies(ctx, w.conn); err != nil {
 		return err
 	}
@@ -101,7 +105,7 @@ func (w *writer) load(ctx context.Context) error {
 	w.tallies.reset()
 	w.verdicts.reset(waiting)
 	w.sets.reset(w.cursor)
-	return errors.Join(w.names.load(ctx, w.conn), w.places.reset(ctx, w.cursor, offset))
+	return errors.Join(w.names.load(ctx, w.conn), w.intents.load(ctx, w.conn), w.places.reset(ctx, w.cursor, offset))
 }
 
 func (w *writer) close(ctx context.Context) error {
@@ -140,6 +144,7 @@ func (w *writer) commit(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		w.flush,
 		w.verdicts.flush,
+		w.intents.flush,
 		w.tallies.flush,
 		func(ctx context.Context) error {
 			return errors.Join(
@@ -226,7 +231,13 @@ func (w *writer) add(ctx context.Context, line journal.Line) error {
 	case audit.KindOutcome, audit.KindIntent:
 		return w.addCall(ctx, line.Index, &e)
 	case audit.KindVerdict:
-		return w.addVerdict(ctx, &e)
+		return w.addVerdict(ctx, line.Index, &e)
+	case audit.KindFinding:
+		return w.addFinding(ctx, line.Index, &e)
+	case audit.KindAdmin:
+		if e.Action == ActionFindingAcknowledged && e.Of != "" {
+			return w.addAcknowledgement(ctx, &e)
+		}
 	}
 	return nil
 }
@@ -249,18 +260,25 @@ func (w *writer) post(ctx context.Context, f field, text string, index uint64) (
 	return v.name, nil
 }
 
-// mark adds an entry to the rows of a value, or takes it out of them.
-func (w *writer) mark(ctx context.Context, name int64, index uint64, in bool) error {
+// mark adds an entry to the rows of a value.
+func (w *writer) mark(ctx context.Context, name int64, index uint64) error {
 	s, err := w.sets.posting(ctx, name, chunkOf(index))
-	if err != nil {
-		return err
-	}
-	if in {
+	if err == nil {
 		s.rows.add(rowOf(index))
-	} else {
-		s.rows.remove(rowOf(index))
 	}
-	return nil
+	return err
+}
+
+// unmark takes an entry out of the rows of a value, and reports whether it was in
+// them.
+func (w *writer) unmark(ctx context.Context, name int64, index uint64) (was bool, err error) {
+	s, err := w.sets.look(ctx, name, chunkOf(index))
+	if err != nil || !s.rows.has(rowOf(index)) {
+		return false, err
+	}
+	w.sets.touch(s)
+	s.rows.remove(rowOf(index))
+	return true, nil
 }
 
 func isListed(k audit.Kind) bool { return k != audit.KindIntent && k != audit.KindVerdict }
@@ -322,37 +340,6 @@ func (w *writer) addIDs(ctx context.Context, index uint64, e *audit.Event) error
 	return nil
 }
 
-// addCall counts a call, and takes in what verdicts have said before its line
-// came.
-func (w *writer) addCall(ctx context.Context, index uint64, e *audit.Event) error {
-	micros := e.Time.UnixMicro()
-	if e.Kind == audit.KindOutcome {
-		if err := w.tally(ctx, index, micros, e); err != nil {
-			return err
-		}
-	}
-	id := idKey(e.ID)
-	state, err := w.verdicts.known(ctx, id)
-	if err != nil || state == nil {
-		return err
-	}
-	for _, name := range state.states() {
-		if err := w.mark(ctx, name, index, true); err != nil {
-			return err
-		}
-	}
-	if e.Kind != audit.KindOutcome {
-		return nil
-	}
-	w.tallies.count(micros, state.shown(), 1)
-	if state.waiting {
-		state.waiting = false
-		w.verdicts.waiting--
-		w.verdicts.changed(id, state)
-	}
-	return nil
-}
-
 func (w *writer) tally(ctx context.Context, index uint64, micros int64, e *audit.Event) error {
 	w.tallies.count(micros, allCalls, 1)
 	refused := e.Decision == audit.Deny
@@ -387,61 +374,4 @@ func callerOf(e *audit.Event) string {
 		return ""
 	}
 	return callerText(e.Principal, e.AccessKeyID)
-}
-
-// addVerdict moves the lines of a call from the rows of one state to those of
-// another.
-func (w *writer) addVerdict(ctx context.Context, e *audit.Event) error {
-	if e.Of == "" {
-		return nil
-	}
-	id := idKey(e.Of)
-	name, err := w.names.id(ctx, fieldState, e.State)
-	if err != nil {
-		return err
-	}
-	outcomes, intents, err := w.sets.callRows(ctx, id)
-	if err != nil {
-		return err
-	}
-	state, err := w.verdicts.load(ctx, id)
-	if err != nil {
-		return err
-	}
-	if state == nil {
-		state = &callState{waiting: len(outcomes) == 0}
-		if state.waiting {
-			w.verdicts.waiting++
-		}
-	}
-	before, shown := state.states(), state.shown()
-	state.set(e.OfAttempt, name)
-	w.verdicts.changed(id, state)
-	after := state.states()
-	for _, index := range append(intents, outcomes...) {
-		for _, name := range without(before, after) {
-			if err := w.mark(ctx, name, index, false); err != nil {
-				return err
-			}
-		}
-		for _, name := range without(after, before) {
-			if err := w.mark(ctx, name, index, true); err != nil {
-				return err
-			}
-		}
-	}
-	if state.shown() == shown {
-		return nil
-	}
-	for _, index := range outcomes {
-		at, err := w.places.find(ctx, index)
-		if err != nil {
-			return err
-		}
-		if shown != 0 {
-			w.tallies.count(at.micros, shown, -1)
-		}
-		w.tallies.count(at.micros, state.shown(), 1)
-	}
-	return nil
 }

@@ -1,0 +1,34 @@
+package index
+
+import "github.com/gatepost-proxy/gatepost/audit"
+
+// The states that a call is in as long as no verdict says anything about it:
+// they follow from its own lines, and are not written into the log.
+const (
+	stateNotApplicable = "not_applicable" // AWS was not asked
+	stateDerived       = "derived"        // another call's answer was given, and that call's verdicts are its own
+	statePending       = "pending"        // CloudTrail is to say
+)
+
+// impliedStates are these, the likeliest of a call that gets a verdict first.
+func impliedStates() [3]string { return [...]string{statePending, stateDerived, stateNotApplicable} }
+
+// implied is the state that a line of a call gives it. An intent knows no better
+// than that AWS may have been asked; its call's outcome does. One that was written
+// for a call that was cut short knows no better either.
+func implied(e *audit.Event) string {
+	switch {
+	case e.Kind == audit.KindIntent, e.Action == actionOutcomeUnknown:
+		return statePending
+	case e.Cache == audit.CacheHit, e.Cache == audit.CacheCoalesced:
+		return stateDerived
+	case len(e.Attempts) > 0:
+		return statePending
+	case e.Fill != nil:
+		return stateDerived
+	}
+	return stateNotApplicable
+}
+
+// actionOutcomeUnknown is the journal's, of an outcome that nobody saw.
+const actionOutcomeUnknown = "outcome_unknown"
