@@ -90,6 +90,9 @@ func (q *query) run(ctx context.Context, v *view) error {
 		}
 		for row := range m.descending {
 			index := indexOf(chunk, row)
+			if index < v.lines.first {
+				return nil
+			}
 			if more, err := q.take(ctx, v, index); err != nil || !more {
 				return err
 			}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
-	"os"
+	"slices"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 )
 
 // ReadBackward yields the durable lines before index before, newest first. All
@@ -30,55 +32,74 @@ func backward(d Dir, before uint64, yield func(Line, error) bool) {
 		yield(Line{}, err)
 		return
 	}
-	for i := len(segs) - 1; i >= 0; i-- {
-		if segs[i].first >= before {
+	// Behind the newest segment there is nothing that could be missing.
+	open := true
+	for _, s := range slices.Backward(segs) {
+		if s.first >= before {
+			open = false
 			continue
 		}
-		// Behind the newest segment there is nothing that could be missing.
-		open := i == len(segs)-1
-		if !backwardSegment(d, segs[i], before, open, yield) {
+		src, err := openSource(d, s)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // pruned or deleted since it was listed
+		}
+		if err != nil {
+			yield(Line{}, err)
 			return
 		}
-		before = segs[i].first
+		more := src.backward(before, open, yield)
+		_ = src.close()
+		if !more {
+			return
+		}
+		before, open = s.first, false
 	}
-	if len(segs) > 0 && segs[0].first > 0 {
-		yield(Line{}, &MissingError{Range{0, segs[0].first - 1}})
+	if len(segs) == 0 || open || before == 0 {
+		return
+	}
+	for _, absent := range slices.Backward(absent(d, segs, Range{0, before - 1})) {
+		if !yield(Line{}, absent) {
+			return
+		}
 	}
 }
 
-// backwardSegment yields the lines of one segment before index before, newest
-// first, and reports whether to go on.
-func backwardSegment(d Dir, s segment, before uint64, open bool, yield func(Line, error) bool) bool {
-	f, err := d.OpenFile(s.name, os.O_RDONLY)
-	if err != nil {
-		return yield(Line{}, err) && false
-	}
-	defer f.Close()
+// backward yields the segment's lines before index before, newest first, and
+// reports whether to go on.
+func (s *source) backward(before uint64, open bool, yield func(Line, error) bool) bool {
 	corrupt := func(index uint64, offset int64, err error) bool {
-		return yield(Line{}, &CorruptError{File: s.name, Index: index, Offset: offset, Err: err}) && false
+		return yield(Line{}, s.corrupt(index, offset, err)) && false
 	}
-	pos, next, err := lastLineBefore(f, s, before)
+	pos, next, err := s.lastLineBefore(before)
 	if err != nil {
 		return corrupt(next, pos, err)
 	}
 	if next < before && !open {
-		if !yield(Line{}, &MissingError{Range{next, before - 1}}) {
+		if !yield(Line{}, &MissingError{Range: Range{next, before - 1}}) {
 			return false
 		}
 	}
 	buf := make([]byte, readBuffer)
-	for pos > 0 {
-		start := max(0, pos-int64(len(buf)))
+	floor := int64(0) // a line begins here; what stands before is unreadable, or nothing
+	var unreadable error
+	for pos > floor {
+		start := max(floor, pos-int64(len(buf)))
 		chunk := buf[:pos-start]
-		if _, err := f.ReadAt(chunk, start); err != nil {
-			return corrupt(next-1, start, err)
+		if _, err := s.ReadAt(chunk, start); err != nil {
+			bad, isFrame := errors.AsType[*seekable.FrameError](err)
+			if !isFrame || bad.Offset+int64(bad.Size) >= pos {
+				return corrupt(max(next, 1)-1, start, err)
+			}
+			// What stands behind the damage can be read.
+			floor, unreadable = bad.Offset+int64(bad.Size), err
+			continue
 		}
 		// The buffer holds several of the longest lines, so that each round takes
 		// at least one; what is in front of the first newline waits for the next.
-		for pos > 0 {
+		for pos > start {
 			chunk = chunk[:pos-start]
 			at := bytes.LastIndexByte(chunk[:len(chunk)-1], '\n') + 1
-			if at == 0 && start > 0 {
+			if at == 0 && start > floor {
 				if len(chunk) == len(buf) {
 					return corrupt(next-1, start, errLongLine)
 				}
@@ -95,6 +116,9 @@ func backwardSegment(d Dir, s segment, before uint64, open bool, yield func(Line
 			pos = start + int64(at)
 		}
 	}
+	if unreadable != nil {
+		return corrupt(max(next, 1)-1, floor, unreadable)
+	}
 	if next != s.first {
 		return corrupt(s.first, 0, errWrongHead)
 	}
@@ -103,12 +127,8 @@ func backwardSegment(d Dir, s segment, before uint64, open bool, yield func(Line
 
 // lastLineBefore returns where the last line before index before ends, and the
 // index that follows it.
-func lastLineBefore(f File, s segment, before uint64) (pos int64, next uint64, err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, s.first, err
-	}
-	end, last, ok, err := lastLine(f, info.Size)
+func (s *source) lastLineBefore(before uint64) (pos int64, next uint64, err error) {
+	end, last, ok, err := lastLine(s, s.size)
 	if err != nil {
 		return end, before, err
 	}
@@ -116,8 +136,8 @@ func lastLineBefore(f File, s segment, before uint64) (pos int64, next uint64, e
 		return end, last + 1, nil
 	}
 	// There are lines behind the one that is looked for, or no line at all.
-	offset, index := seek(f, info.Size, s.first, before)
-	r := newLineReader(f, offset)
+	offset, index := s.seek(before)
+	r := newLineReader(s, offset)
 	for ; index < before; index++ {
 		at := r.offset
 		line, err := r.next()

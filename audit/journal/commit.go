@@ -36,7 +36,11 @@ type openSegment struct {
 // until Close gives up.
 func (j *Journal) run() {
 	defer close(j.finished)
-	defer func() { j.closeErr = j.release() }()
+	defer func() {
+		j.stopPacking()
+		<-j.packed
+		j.closeErr = j.release()
+	}()
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
 	for {
@@ -159,7 +163,7 @@ func (j *Journal) create(first uint64) (*openSegment, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &openSegment{segment: segment{name, first}, file: f, id: id, fresh: true}, nil
+	return &openSegment{segment: segment{name: name, first: first}, file: f, id: id, fresh: true}, nil
 }
 
 // abandon gives the open segment up after an error and begins to refuse.
@@ -238,6 +242,9 @@ func (j *Journal) checkFree() {
 }
 
 func (j *Journal) release() error {
+	j.keeping.Lock()
+	defer j.keeping.Unlock()
+	j.released = true
 	var err error
 	if j.w.seg != nil {
 		err = j.w.seg.file.Close()

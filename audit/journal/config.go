@@ -61,6 +61,9 @@ type Config struct {
 	FS       FS           // nil is the operating system
 	Logger   *slog.Logger // nil discards
 	Observer Observer     // nil is none
+
+	// The constants of these names, for tests.
+	packAge, packEvery time.Duration
 }
 
 // Observer is told what the journal does. It is called from many goroutines and
@@ -96,6 +99,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, defaultCommitTimeout)
 	c.SegmentBytes = cmp.Or(c.SegmentBytes, defaultSegmentBytes)
+	c.packAge = cmp.Or(c.packAge, packAge)
+	c.packEvery = cmp.Or(c.packEvery, packEvery)
 	if c.FS == nil {
 		c.FS = osFS{}
 	}

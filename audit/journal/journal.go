@@ -42,6 +42,14 @@ type Journal struct {
 	finished chan struct{} // closed when the writer has returned
 	closeErr error         // of the writer, valid once finished is closed
 
+	stopPacking context.CancelFunc
+	packed      chan struct{} // closed when nothing is compressed any more
+
+	// keeping is held by whoever renames or removes closed segments: the packer,
+	// for one segment at a time, and Prune. It guards released.
+	keeping  sync.Mutex
+	released bool // the directory is given free
+
 	// mu guards what follows. It is held for copying a line, never across a
 	// system call.
 	mu       sync.Mutex
@@ -96,11 +104,15 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 		next: r.next, open: map[string]uint64{},
 		w: writer{seg: r.seg},
 	}
+	j.packed = make(chan struct{})
 	j.size.Store(r.next)
 	j.watchdog = time.AfterFunc(c.CommitTimeout, j.watch)
 	j.watchdog.Stop()
 	j.checkFree()
 	started := j.enqueueStart(r.events)
+	packing, stop := context.WithCancel(context.Background())
+	j.stopPacking = stop
+	go j.pack(packing)
 	go j.run()
 	if err := j.awaitStart(ctx, started); err != nil {
 		reason := j.Health().Reason

@@ -26,6 +26,7 @@ type lineReader struct {
 	buf    []byte
 	rest   []byte // read and not yet returned
 	eof    bool
+	err    error // of reading what follows rest
 }
 
 func newLineReader(f io.ReaderAt, offset int64) *lineReader {
@@ -48,6 +49,8 @@ func (r *lineReader) next() ([]byte, error) {
 			return line, nil
 		}
 		switch {
+		case r.err != nil:
+			return nil, r.err
 		case r.eof && len(r.rest) == 0:
 			return nil, io.EOF
 		case len(r.rest) >= longestLine:
@@ -60,8 +63,8 @@ func (r *lineReader) next() ([]byte, error) {
 		r.rest = r.buf[:kept+n]
 		if errors.Is(err, io.EOF) {
 			r.eof = true
-		} else if err != nil {
-			return nil, err
+		} else {
+			r.err = err
 		}
 	}
 }

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"math"
-	"os"
+	"slices"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 )
@@ -32,9 +33,17 @@ func (e *CorruptError) Error() string {
 func (e *CorruptError) Unwrap() error { return e.Err }
 
 // MissingError says that entries are not in the directory although later ones are.
-type MissingError struct{ Range }
+type MissingError struct {
+	Range
+	// Pruned: they were removed on purpose, which the log itself records. Their
+	// loss is no damage.
+	Pruned bool
+}
 
 func (e *MissingError) Error() string {
+	if e.Pruned {
+		return fmt.Sprintf("entries %d to %d were pruned", e.First, e.Last)
+	}
 	return fmt.Sprintf("entries %d to %d are missing", e.First, e.Last)
 }
 
@@ -84,24 +93,39 @@ func forward(d Dir, next, limit uint64, yield func(Line, error) bool) {
 	for next < limit && len(segs) > 0 {
 		i := holder(segs, next)
 		if i < 0 {
-			if !yield(Line{}, &MissingError{Range{next, segs[0].first - 1}}) {
-				return
+			for _, absent := range absent(d, segs, Range{next, segs[0].first - 1}) {
+				if !yield(Line{}, absent) {
+					return
+				}
 			}
 			next = segs[0].first
 			continue
+		}
+		src, err := openSource(d, segs[i])
+		if errors.Is(err, fs.ErrNotExist) {
+			// It was pruned since it was listed, or somebody has deleted it: the list
+			// without it tells.
+			segs = slices.Delete(segs, i, i+1)
+			continue
+		}
+		if err != nil {
+			yield(Line{}, err)
+			return
 		}
 		end, last := limit, i == len(segs)-1
 		if !last {
 			end = min(end, segs[i+1].first)
 		}
 		var more bool
-		if next, more = forwardSegment(d, segs[i], next, end, yield); !more {
+		next, more = src.forward(next, end, yield)
+		_ = src.close()
+		if !more {
 			return
 		}
 		switch {
 		case next == end:
 		case !last:
-			if !yield(Line{}, &MissingError{Range{next, end - 1}}) {
+			if !yield(Line{}, &MissingError{Range: Range{next, end - 1}}) {
 				return
 			}
 			next = end
@@ -119,30 +143,11 @@ func forward(d Dir, next, limit uint64, yield func(Line, error) bool) {
 	}
 }
 
-// holder returns the position of the segment that holds the index, or -1.
-func holder(segs []segment, index uint64) int {
-	for i, s := range segs {
-		if s.first > index {
-			return i - 1
-		}
-	}
-	return len(segs) - 1
-}
-
-// forwardSegment yields the lines of one segment with indices in [next, end). It
-// returns the next index to come and whether to go on.
-func forwardSegment(d Dir, s segment, next, end uint64, yield func(Line, error) bool) (uint64, bool) {
-	f, err := d.OpenFile(s.name, os.O_RDONLY)
-	if err != nil {
-		return next, yield(Line{}, err) && false
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return next, yield(Line{}, err) && false
-	}
-	offset, index := seek(f, info.Size, s.first, next)
-	r := newLineReader(f, offset)
+// forward yields the segment's lines with indices in [next, end). It returns the
+// next index to come and whether to go on.
+func (s *source) forward(next, end uint64, yield func(Line, error) bool) (uint64, bool) {
+	offset, index := s.seek(next)
+	r := newLineReader(s, offset)
 	for ; index < end; index++ {
 		at := r.offset
 		line, err := r.next()
@@ -155,7 +160,7 @@ func forwardSegment(d Dir, s segment, next, end uint64, yield func(Line, error) 
 			}
 		}
 		if err != nil {
-			yield(Line{}, &CorruptError{File: s.name, Index: index, Offset: at, Err: err})
+			yield(Line{}, s.corrupt(index, at, err))
 			return next, false
 		}
 		if index < next {

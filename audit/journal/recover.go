@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 )
 
 // recovery is what Open found and did.
@@ -17,6 +18,7 @@ type recovery struct {
 	next   uint64        // index of the next line
 	seg    *openSegment  // where it goes, or nil for a new segment
 	events []audit.Event // to be recorded before the start
+	pruned uint64        // index of the event of a prune that the file prunedName does not name
 }
 
 // cut is a part at the end of a segment that is not part of the log.
@@ -34,12 +36,13 @@ type cut struct {
 func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 	segs, err := listSegments(d)
 	if err != nil || len(segs) == 0 {
-		return recovery{}, err
+		return recovery{pruned: noPrune}, err
 	}
+	r := recovery{pruned: noPrune}
 	var cuts []cut
 	next, stopped := segs[0].first, false
 	if next > 0 {
-		if err := checkLoss(d, segs, Range{0, next - 1}); err != nil {
+		if err := r.checkFront(d, segs); err != nil {
 			return recovery{}, err
 		}
 	}
@@ -66,7 +69,12 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 		}
 	}
 
-	r := recovery{next: next}
+	r.next = next
+	if r.pruned != noPrune {
+		if err := writePruned(d, r.pruned); err != nil {
+			return recovery{}, err
+		}
+	}
 	for _, c := range cuts {
 		name, err := c.apply(d)
 		if err != nil {
@@ -83,6 +91,9 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 	r.events = append(r.events, unknown...)
 
 	last := segs[len(segs)-1]
+	if last.packed {
+		return r, nil // it cannot be added to, and was complete when it was compressed
+	}
 	if !stopped {
 		if err := rewriteEnd(d, last); err != nil {
 			return recovery{}, fmt.Errorf("write the end of %s again: %w", last.name, err)
@@ -97,32 +108,34 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 // that before end, the index behind that line, and what is wrong with the line
 // that should follow, if there is one.
 func checkSealed(d Dir, s segment, end uint64) (c cut, next uint64, bad *CorruptError, err error) {
-	f, err := d.OpenFile(s.name, os.O_RDONLY)
+	src, err := openSource(d, s)
+	if damage, ok := errors.AsType[*CorruptError](err); ok {
+		return cut{}, s.first, damage, nil
+	}
 	if err != nil {
 		return cut{}, s.first, nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return cut{}, s.first, nil, err
-	}
+	defer src.close()
 	rest := func(index uint64, from int64) cut {
-		return cut{segment: s, index: index, from: from, size: info.Size, what: "surplus", action: actionSurplus}
+		if src.packed {
+			return cut{} // there is nothing that an interrupted write could have left
+		}
+		return cut{segment: s, index: index, from: from, size: src.size, what: "surplus", action: actionSurplus}
 	}
-	r := newLineReader(f, 0)
+	r := newLineReader(src, 0)
 	if line, err := r.next(); err == nil {
 		if _, err := parse(line, s.first); err != nil {
 			return rest(s.first, 0), s.first, &CorruptError{s.name, s.first, 0, err}, nil
 		}
 	}
-	if pos, last, ok, err := lastLine(f, info.Size); err != nil {
-		return cut{}, s.first, nil, err
-	} else if ok && last == end-1 && pos == info.Size {
+	if pos, last, ok, err := lastLine(src, src.size); err == nil && ok && last == end-1 && pos == src.size {
 		return cut{}, end, nil, nil
+	} else if _, damaged := errors.AsType[*seekable.FrameError](err); err != nil && !damaged {
+		return cut{}, s.first, nil, err
 	}
 
-	offset, index := seek(f, info.Size, s.first, end)
-	r = newLineReader(f, offset)
+	offset, index := src.seek(end)
+	r = newLineReader(src, offset)
 	for ; index < end; index++ {
 		at := r.offset
 		line, err := r.next()
@@ -143,16 +156,15 @@ func checkSealed(d Dir, s segment, end uint64) (c cut, next uint64, bad *Corrupt
 // interrupted write, the index behind the last sound line, and whether that line
 // says that the journal was closed.
 func checkLast(d Dir, s segment) (c cut, next uint64, stopped bool, err error) {
-	f, err := d.OpenFile(s.name, os.O_RDONLY)
+	src, err := openSource(d, s)
+	if damage, ok := errors.AsType[*CorruptError](err); ok {
+		err = damaged(damage)
+	}
 	if err != nil {
 		return cut{}, s.first, false, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return cut{}, s.first, false, err
-	}
-	r := newLineReader(f, 0)
+	defer src.close()
+	r := newLineReader(src, 0)
 	for next = s.first; ; next++ {
 		at := r.offset
 		line, err := r.next()
@@ -167,14 +179,17 @@ func checkLast(d Dir, s segment) (c cut, next uint64, stopped bool, err error) {
 			stopped = e.Kind == audit.KindSystem && e.Action == actionStop
 			continue
 		}
-		torn, readErr := isTorn(f, at, info.Size)
-		if readErr != nil {
-			return cut{}, next, false, readErr
+		torn := false
+		if !src.packed {
+			var readErr error
+			if torn, readErr = isTorn(src, at, src.size); readErr != nil {
+				return cut{}, next, false, readErr
+			}
 		}
 		if !torn {
 			return cut{}, next, false, damaged(&CorruptError{s.name, next, at, err})
 		}
-		return cut{segment: s, index: next, from: at, size: info.Size, what: "torn", action: actionTornTail}, next, false, nil
+		return cut{segment: s, index: next, from: at, size: src.size, what: "torn", action: actionTornTail}, next, false, nil
 	}
 }
 
@@ -215,7 +230,7 @@ func checkLoss(d Dir, segs []segment, missing Range) error {
 	}
 	i := max(holder(segs, missing.First), 0)
 	return fmt.Errorf("audit log is damaged: %w (in or before %s): restore the file from a copy, "+
-		"or move the directory aside to begin a new log", &MissingError{missing}, segs[min(i+1, len(segs)-1)].name)
+		"or move the directory aside to begin a new log", &MissingError{Range: missing}, segs[min(i+1, len(segs)-1)].name)
 }
 
 // apply copies the cut to a file of its own and, once that is durable, takes it

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -95,12 +94,12 @@ func searchFrom(d Dir, segs []segment) (uint64, error) {
 }
 
 func lastMarker(d Dir, s segment) (from uint64, found bool, err error) {
-	f, err := d.OpenFile(s.name, os.O_RDONLY)
+	src, err := openSource(d, s)
 	if err != nil {
 		return 0, false, err
 	}
-	defer f.Close()
-	r := newLineReader(f, 0)
+	defer src.close()
+	r := newLineReader(src, 0)
 	for {
 		line, err := r.next()
 		if err != nil {

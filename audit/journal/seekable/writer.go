@@ -10,11 +10,10 @@ import (
 
 // Writer writes a file, frame by frame.
 type Writer struct {
-	to       io.Writer
-	encoder  *zstd.Encoder
-	frames   []frame
-	buf      []byte
-	storedAt int64
+	to      io.Writer
+	encoder *zstd.Encoder
+	frames  []frame
+	buf     []byte
 }
 
 // NewWriter begins a file.
