@@ -1,0 +1,53 @@
+package lookup
+
+import (
+	"sync"
+
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+)
+
+// statusKeeper is what Status tells.
+type statusKeeper struct {
+	mu     sync.Mutex // guards status, which others ask for while a poll is under way
+	status cloudtrail.Status
+}
+
+// Status tells how reading goes.
+func (s *Source) Status() cloudtrail.Status {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return s.kept.status
+}
+
+func (s *Source) change(f func(*cloudtrail.Status)) {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	f(&s.kept.status)
+}
+
+// answered notes a request that was not throttled.
+func (s *Source) answered() {
+	s.change(func(st *cloudtrail.Status) { st.Throttled = false })
+}
+
+func (s *Source) throttled(err error) {
+	s.fails(err)
+	s.change(func(st *cloudtrail.Status) { st.Throttled = true })
+}
+
+func (s *Source) fails(err error) {
+	now := s.config.Now()
+	s.change(func(st *cloudtrail.Status) {
+		if st.OK {
+			st.OK, st.Since = false, now
+		}
+		st.Reason = s.reason(err)
+	})
+}
+
+func (s *Source) succeeds() {
+	now := s.config.Now()
+	s.change(func(st *cloudtrail.Status) {
+		*st = cloudtrail.Status{OK: true, LastSuccess: now, Watermark: s.place.Settled}
+	})
+}
