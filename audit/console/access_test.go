@@ -25,6 +25,7 @@ var samples = []struct {
 	{"/api/v1/events/{id}/proof", "/api/v1/events/01936f2a-0000-7000-8000-000000000001/proof", map[string]token.Role{"GET": token.Viewer}, 200},
 	{"/api/v1/stream", "/api/v1/stream?after=99999999", map[string]token.Role{"GET": token.Viewer}, 400}, // or it would last
 	{"/api/v1/findings", "/api/v1/findings", map[string]token.Role{"GET": token.Viewer}, 200},
+	{"/api/v1/findings/{id}/acknowledge", "/api/v1/findings/01936f2a-0000-7000-8000-000000000001/acknowledge", map[string]token.Role{"POST": token.Operator}, 415}, // it has no body
 	{"/api/v1/summary", "/api/v1/summary", map[string]token.Role{"GET": token.Viewer}, 200},
 	{"/api/v1/cache", "/api/v1/cache", map[string]token.Role{"DELETE": token.Operator}, 200},
 	{"/api/v1/cache/{connection}", "/api/v1/cache/a%2Fb%2Bc%3D", map[string]token.Role{"DELETE": token.Operator}, 200},

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,14 +23,25 @@ const (
 // story is everything that the log has about one event.
 type story struct {
 	Event            json.RawMessage   `json:"event"`
+	State            string            `json:"state,omitempty"`
 	Intent           json.RawMessage   `json:"intent,omitempty"`
 	Attempts         []attempt         `json:"attempts"`
 	Verdicts         []json.RawMessage `json:"verdicts"`
 	Findings         []json.RawMessage `json:"findings"`
 	About            []json.RawMessage `json:"about,omitempty"`
 	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
+	Fill             *fill             `json:"fill,omitempty"`
 
-	index uint64
+	event *audit.Event
+}
+
+// fill is the call to AWS whose answer was given again, with what is known about
+// it: CloudTrail has no record of the call that it was given to.
+type fill struct {
+	EventID          string            `json:"event_id"`
+	State            string            `json:"state,omitempty"` // none if the log does not have the call
+	Verdicts         []json.RawMessage `json:"verdicts"`
+	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
 }
 
 // attempt is a request to AWS with what CloudTrail has been found to say about it
@@ -53,27 +64,57 @@ func (c *Console) event(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return c.recordMissing(w, r, actionEvent, err)
 	}
-	if c.cfg.Records != nil {
-		for _, a := range s.Attempts {
-			if a.CloudTrailEventID == "" {
-				continue
-			}
-			if s.CloudTrailRecord, err = c.cfg.Records.Record(r.Context(), a.CloudTrailEventID); err != nil {
-				return unavailable("CloudTrail's record of this event cannot be read now.", err)
-			}
+	if s.CloudTrailRecord, err = c.cloudTrailRecord(r.Context(), s); err != nil {
+		return err
+	}
+	if f := s.event.Fill; f != nil && f.EventID != "" {
+		if s.Fill, err = c.fill(r.Context(), f.EventID); err != nil {
+			return err
 		}
 	}
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // lines leave as they are stored
-	if err := encoder.Encode(s); err != nil {
+	body, err := marshal(s)
+	if err != nil {
 		return err
 	}
 	if err := c.record(w, r, actionEvent, http.StatusOK); err != nil {
 		return err
 	}
-	reply(w, "application/json", body.Bytes())
+	reply(w, "application/json", body)
 	return nil
+}
+
+// cloudTrailRecord returns the record that an event names, or a call's last attempt
+// that has one.
+func (c *Console) cloudTrailRecord(ctx context.Context, s *story) (record json.RawMessage, err error) {
+	id := s.event.CloudTrailEventID
+	for _, a := range s.Attempts {
+		id = cmp.Or(a.CloudTrailEventID, id)
+	}
+	if c.cfg.Records == nil || id == "" {
+		return nil, nil
+	}
+	if record, err = c.cfg.Records.Record(ctx, id); err != nil {
+		return nil, unavailable("CloudTrail's record of this event cannot be read now.", err)
+	}
+	return record, nil
+}
+
+// fill tells of the call that filled the cache.
+func (c *Console) fill(ctx context.Context, id string) (*fill, error) {
+	f := &fill{EventID: id, Verdicts: []json.RawMessage{}}
+	entries, err := c.cfg.Index.Get(ctx, id)
+	if err == nil {
+		var s *story
+		if s, err = tell(id, entries); err == nil {
+			f.State, f.Verdicts = s.State, s.Verdicts
+			f.CloudTrailRecord, err = c.cloudTrailRecord(ctx, s)
+			return f, err
+		}
+	}
+	if errors.Is(err, index.ErrNotFound) || errors.Is(err, errNoEvent) {
+		return f, nil // it is not in the log any more
+	}
+	return nil, indexFailure(err)
 }
 
 // recordMissing records a look for something that is not there: that answer, too,
@@ -129,6 +170,11 @@ func (c *Console) findNow(ctx context.Context, asked string) (id string, entries
 		return "", nil, err
 	}
 	id = calls[len(calls)-1].Event.ID
+	for i := range calls { // a finding about the request is told with the call
+		if calls[i].Event.Kind == audit.KindOutcome {
+			id = calls[i].Event.ID
+		}
+	}
 	entries, err = c.cfg.Index.Get(ctx, id)
 	return id, entries, err
 }
@@ -151,7 +197,7 @@ func tell(id string, entries []index.Entry) (*story, error) {
 				s.Intent = line
 			}
 			if event == nil || e.Kind != audit.KindIntent {
-				s.Event, event = line, e
+				s.Event, s.State, event = line, entries[i].State, e
 			}
 		case e.Kind == audit.KindVerdict:
 			s.Verdicts = append(s.Verdicts, line)
@@ -165,7 +211,7 @@ func tell(id string, entries []index.Entry) (*story, error) {
 	if event == nil {
 		return nil, errNoEvent
 	}
-	s.index = event.Index
+	s.event = event
 	for i, a := range event.Attempts {
 		merged := attempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
 		if v := verdicts[i]; v != nil {

@@ -3,22 +3,15 @@ package console
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 func (c *Console) events(w http.ResponseWriter, r *http.Request) error {
 	return c.page(w, r, "events", actionEvents)
-}
-
-func (c *Console) findings(w http.ResponseWriter, r *http.Request) error {
-	queryOf(r).filter.Kind = audit.KindFinding
-	return c.page(w, r, "findings", actionFindings)
 }
 
 // page answers with a page of lines under a name.
@@ -46,11 +39,15 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, action stri
 		}
 		body = append(body, page.Entries[i].Line...) // as it is stored
 	}
-	rest, err := json.Marshal(pageEnd{States: statesOf(page.Entries), Next: page.Next, Indexed: indexed})
+	end := pageEnd{States: statesOf(page.Entries), Next: page.Next, Indexed: indexed}
+	if q.findings != "" {
+		end.addFindings(page.Entries)
+	}
+	rest, err := marshal(end)
 	if err != nil {
 		return err
 	}
-	body = append(append(append(body, "],"...), rest[1:]...), '\n')
+	body = append(append(body, "],"...), rest[1:]...)
 	if err := c.record(w, r, action, http.StatusOK); err != nil {
 		return err
 	}
@@ -66,7 +63,7 @@ const pagePatience = 250 * time.Millisecond
 func (c *Console) query(ctx context.Context, q *query) (index.Page, error) {
 	began := time.Now()
 	limit := cmp.Or(q.limit, defaultLimit)
-	filter := index.Filter{Filter: q.filter, Also: q.also}
+	filter := index.Filter{Filter: q.filter, Also: q.also, Findings: q.findings}
 	page, err := c.cfg.Index.Query(ctx, filter, q.cursor, limit)
 	for err == nil && page.Next != "" && len(page.Entries) < limit && time.Since(began) < pagePatience {
 		var more index.Page
@@ -78,12 +75,14 @@ func (c *Console) query(ctx context.Context, q *query) (index.Page, error) {
 
 // pageEnd is what follows the lines of a page.
 type pageEnd struct {
-	States  map[string]string `json:"states"`
-	Next    string            `json:"next_cursor,omitempty"`
-	Indexed uint64            `json:"indexed"`
+	States map[string]string `json:"states"`
+	*findingsEnd
+	Next    string `json:"next_cursor,omitempty"`
+	Indexed uint64 `json:"indexed"`
 }
 
-// statesOf are the states of the calls on a page, which their lines do not say.
+// statesOf are the states of the calls on a page, which their lines do not say, by
+// event id.
 func statesOf(entries []index.Entry) map[string]string {
 	states := make(map[string]string)
 	for i := range entries {

@@ -83,14 +83,10 @@ func TestEvents(t *testing.T) {
 			}
 		})
 	}
-	if page := decode[eventPage](t, b.get(t, "/api/v1/events?principal=installer-0")); !cmp.Equal(page.States, map[string]string{callID(0): "matched"}) {
+	if page := decode[eventPage](t, b.get(t, "/api/v1/events?principal=installer-0")); !cmp.Equal(page.States, map[string]string{callID(0): "matched", callID(3): "pending", callID(6): "pending", callID(9): "pending"}) {
 		t.Errorf("states %v", page.States)
 	}
-	if page := decode[struct {
-		Findings []json.RawMessage
-		States   map[string]string
-		Indexed  uint64
-	}](t, b.get(t, "/api/v1/findings?state=bypass&region=us-west-2")); !cmp.Equal(texts(page.Findings), []string{finding}) || page.Indexed == 0 {
+	if page := decode[findingsPage](t, b.get(t, "/api/v1/findings?state=bypass&region=us-west-2")); !cmp.Equal(texts(page.Findings), []string{finding}) || page.Indexed == 0 {
 		t.Errorf("findings %+v", page)
 	}
 }
@@ -126,8 +122,16 @@ func TestPages(t *testing.T) {
 
 type storyAnswer struct {
 	Event, Intent             json.RawMessage
+	State                     string
 	Attempts                  []map[string]any
 	Verdicts, Findings, About []json.RawMessage
+	Record                    json.RawMessage `json:"cloudtrail_record"`
+	Fill                      *struct {
+		EventID  string `json:"event_id"`
+		State    string
+		Verdicts []json.RawMessage
+		Record   json.RawMessage `json:"cloudtrail_record"`
+	}
 }
 
 func TestEvent(t *testing.T) {
@@ -259,7 +263,7 @@ func TestSummary(t *testing.T) {
 	got := decode[answer](t, b.get(t, "/api/v1/summary?since=2026-11-23T11:00:00Z&until=2026-11-23T13:00:00Z&step=1h"))
 	want := []bucket{{
 		Start: epoch, Calls: 10, Cache: map[string]uint64{"miss": 10}, ErrorClass: map[string]uint64{"none": 10},
-		State: map[string]uint64{"matched": 1, "bypass": 1},
+		State: map[string]uint64{"matched": 1, "pending": 9, "bypass": 1},
 	}}
 	if diff := cmp.Diff(want, got.Buckets); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

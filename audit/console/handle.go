@@ -1,7 +1,9 @@
 package console
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -29,6 +31,15 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 			slog.Int("status", f.status), slog.Any("err", f.cause))
 	}
 	f.write(w)
+}
+
+// marshal returns a line of JSON in which lines of the log are as they are stored.
+func marshal(v any) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return body.Bytes(), err
 }
 
 // reply answers with a body that is complete.

@@ -35,6 +35,7 @@ type bench struct {
 	index   *index.Index
 	console *console.Console
 	cache   *cache
+	records records
 	log     *bytes.Buffer
 	url     string
 
@@ -74,7 +75,7 @@ func (c *cache) PurgeConnection(id string) int {
 func start(t *testing.T, o options) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	b := &bench{cache: &cache{entries: []string{"a/b+c=", "a/b+c=", "other"}}, log: &bytes.Buffer{}}
+	b := &bench{cache: &cache{entries: []string{"a/b+c=", "a/b+c=", "other"}}, records: records{}, log: &bytes.Buffer{}}
 	logger := slog.New(slog.NewTextHandler(&lockedWriter{w: b.log}, nil))
 	var err error
 	b.journal, err = journal.Open(t.Context(), journal.Config{Dir: filepath.Join(dir, "audit"), Origin: "gatepost/test", CommitTimeout: 10 * time.Second})
@@ -101,7 +102,7 @@ func start(t *testing.T, o options) *bench {
 		t.Fatal(err)
 	}
 	c := console.Config{
-		Log: b.journal, Recorder: b.journal, Index: b.index, Prover: b.ledger, Tiles: b.ledger.Handler(), Purger: b.cache,
+		Log: b.journal, Recorder: b.journal, Index: b.index, Prover: b.ledger, Tiles: b.ledger.Handler(), Purger: b.cache, Records: b.records,
 		Ready: func(context.Context) console.Readiness {
 			return console.Readiness{Ready: true, Components: map[string]console.Component{
 				"audit":    {OK: true, Details: map[string]any{"size": b.journal.Size()}},
@@ -139,6 +140,16 @@ func start(t *testing.T, o options) *bench {
 		b.ledger.Close(stop)
 	})
 	return b
+}
+
+// records are CloudTrail's.
+type records map[string]string
+
+func (r records) Record(_ context.Context, eventID string) (json.RawMessage, error) {
+	if text, ok := r[eventID]; ok {
+		return json.RawMessage(text), nil
+	}
+	return nil, nil
 }
 
 type lockedWriter struct {
@@ -212,7 +223,12 @@ func (b *bench) get(t *testing.T, path string) response {
 
 func (b *bench) send(t *testing.T, method, path, bearer string, header http.Header) response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, b.url+path, nil)
+	return b.sendBody(t, method, path, bearer, header, "")
+}
+
+func (b *bench) sendBody(t *testing.T, method, path, bearer string, header http.Header, body string) response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,11 +245,11 @@ func (b *bench) send(t *testing.T, method, path, bearer string, header http.Head
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response{resp.StatusCode, resp.Header, string(body)}
+	return response{resp.StatusCode, resp.Header, string(answer)}
 }
 
 func decode[T any](t *testing.T, r response) (v T) {

@@ -205,10 +205,13 @@ func TestOpenAPIAnswers(t *testing.T) {
 	b := start(t, options{})
 	calls(t, b, 3)
 	doc := openDocument(t, b)
+	note := http.Header{"Content-Type": {"application/json"}}
+	_, _, _, finding := calls(t, b, 0)
 	samples := []struct{ method, pattern, path string }{
 		{"GET", "/api/v1/events", "/api/v1/events?limit=4&also=intent,verdict"},
 		{"GET", "/api/v1/events/{id}", "/api/v1/events/" + callID(0)},
 		{"GET", "/api/v1/events/{id}/proof", "/api/v1/events/" + callID(0) + "/proof"},
+		{"POST", "/api/v1/findings/{id}/acknowledge", "/api/v1/findings/" + eventID(t, finding) + "/acknowledge"},
 		{"GET", "/api/v1/findings", "/api/v1/findings"},
 		{"GET", "/api/v1/summary", "/api/v1/summary?since=2026-11-01T00:00:00Z&until=2026-12-01T00:00:00Z"},
 		{"DELETE", "/api/v1/cache", "/api/v1/cache"},
@@ -226,7 +229,11 @@ func TestOpenAPIAnswers(t *testing.T) {
 		t.Run(s.method+" "+s.pattern, func(t *testing.T) {
 			op := doc.operation(s.method, s.pattern)
 			before := b.journal.Size()
-			good := b.send(t, s.method, s.path, b.operator, nil)
+			body := ""
+			if op["requestBody"] != nil {
+				body = `{"note":"seen"}`
+			}
+			good := b.sendBody(t, s.method, s.path, b.operator, note, body)
 			if good.status != 200 {
 				t.Fatalf("%d %s", good.status, good.body)
 			}
@@ -254,6 +261,9 @@ func TestOpenAPIAnswers(t *testing.T) {
 	missing := b.get(t, "/api/v1/events/"+callID(9))
 	doc.check(t, doc.operation("GET", "/api/v1/events/{id}"), missing)
 	doc.check(t, doc.operation("GET", "/tile/{path...}"), b.get(t, "/tile/0/999"))
+	acknowledge := doc.operation("POST", "/api/v1/findings/{id}/acknowledge")
+	doc.check(t, acknowledge, b.sendBody(t, "POST", "/api/v1/findings/"+callID(1)+"/acknowledge", b.operator, note, `{"note":"seen"}`))
+	doc.check(t, acknowledge, b.sendBody(t, "POST", "/api/v1/findings/"+callID(1)+"/acknowledge", b.operator, nil, `{"note":"seen"}`))
 }
 
 // check holds an answer against what an operation says.

@@ -16,7 +16,7 @@ func (c *Console) proof(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), proofPatience)
 	defer cancel()
-	text, err := c.cfg.Prover.Prove(ctx, s.index)
+	text, err := c.cfg.Prover.Prove(ctx, s.event.Index)
 	if err != nil {
 		return unavailable("No checkpoint covers this event yet; one is signed every second or so while there is activity.", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 // query is what the parameters of a request say.
@@ -19,8 +20,10 @@ type query struct {
 
 	filter audit.Filter
 	also   []audit.Kind // that are listed although no kind is asked for
-	limit  int
-	cursor string
+	// findings is set where they alone are listed.
+	findings index.Findings
+	limit    int
+	cursor   string
 
 	// after is the index behind which a stream begins: -1 for the first entry.
 	after    int64
@@ -106,7 +109,12 @@ var (
 		sinceParameter, untilParameter, qParameter,
 	}
 	findingParameters = []parameter{
-		choice("state", func(q *query, v string) { q.filter.State = v }, findingStates()...),
+		choice("state", func(q *query, v string) { q.filter.State = v }, append([]string{"mismatched", "missing", "ambiguous"}, findingStates()...)...),
+		choice("acknowledged", func(q *query, v string) {
+			if q.findings = index.OpenFindings; v == "true" {
+				q.findings = index.AcknowledgedFindings
+			}
+		}, "true", "false"),
 		regionParameter, sinceParameter, untilParameter, qParameter,
 	}
 	pageParameters = []parameter{

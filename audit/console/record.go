@@ -39,6 +39,13 @@ const (
 // record makes an action durable before its answer leaves. The event's id and
 // index go with the answer, so that it can be found.
 func (c *Console) record(w http.ResponseWriter, r *http.Request, action string, status int) error {
+	e := adminEvent(r, action, status)
+	_, err := c.commit(w, r, &e)
+	return err
+}
+
+// adminEvent says who asked for what.
+func adminEvent(r *http.Request, action string, status int) audit.Event {
 	who, _ := token.FromContext(r.Context())
 	q := queryOf(r)
 	now := time.Now()
@@ -51,15 +58,20 @@ func (c *Console) record(w http.ResponseWriter, r *http.Request, action string, 
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		e.SourceIP, e.SourcePort = peer.Addr().Unmap().String(), peer.Port()
 	}
+	return e
+}
+
+// commit makes an event durable, and returns how many entries the log has with it.
+func (c *Console) commit(w http.ResponseWriter, r *http.Request, e *audit.Event) (size uint64, err error) {
 	// Whoever leaves now may have read before.
-	commit, err := c.cfg.Recorder.Append(context.WithoutCancel(r.Context()), &e)
+	commit, err := c.cfg.Recorder.Append(context.WithoutCancel(r.Context()), e)
 	if err != nil {
-		return unavailable("The audit log cannot record this request, so it is not answered.", err)
+		return 0, unavailable("The audit log cannot record this request, so it is not answered.", err)
 	}
 	h := w.Header()
 	h.Set("X-Gatepost-Event-Id", e.ID)
 	h.Set("X-Gatepost-Event-Index", strconv.FormatUint(commit.Index, 10))
-	return nil
+	return commit.Index + 1, nil
 }
 
 // limits are the rates at which tokens may cause records. There are as many as

@@ -20,6 +20,7 @@ type Route struct {
 type route struct {
 	Route
 	head       bool // HEAD is answered too
+	body       bool // a request may have one
 	parameters []parameter
 	serve      func(http.ResponseWriter, *http.Request) error
 }
@@ -48,6 +49,7 @@ func (c *Console) routes() []route {
 		get("/api/v1/events/{id}/proof", c.proof, idParameter),
 		get("/api/v1/stream", c.stream, slices.Concat(filterParameters, streamParameters)...),
 		get("/api/v1/findings", c.findings, slices.Concat(findingParameters, pageParameters)...),
+		{Route: Route{http.MethodPost, "/api/v1/findings/{id}/acknowledge", token.Operator}, body: true, parameters: []parameter{idParameter}, serve: c.acknowledge},
 		get("/api/v1/summary", c.summary, summaryParameters...),
 		purge("/api/v1/cache"),
 		purge("/api/v1/cache/{connection}", connectionParameter),
@@ -118,7 +120,7 @@ func (c *Console) byMethod(routes []route) http.Handler {
 // strict refuses a request that says more than its route understands.
 func (c *Console) strict(r route) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, req *http.Request) error {
-		if req.ContentLength != 0 {
+		if req.ContentLength != 0 && !r.body {
 			return &failure{status: http.StatusBadRequest, detail: "A request to this path has no body."}
 		}
 		q, err := parseParameters(req, r.parameters)

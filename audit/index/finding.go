@@ -52,6 +52,13 @@ func (r findingRank) value() string {
 	return v
 }
 
+// IsFinding reports whether an event is one that can be among the findings. A
+// verdict that does not hold any more is not.
+func IsFinding(e *audit.Event) bool {
+	finding, _ := isFinding(e)
+	return finding
+}
+
 // isFinding reports whether an event is listed with the findings for as long as it
 // holds, and whether it tells what somebody has announced, or what CloudTrail
 // does as a matter of course: that needs an eye only if it is looked for.
