@@ -133,8 +133,8 @@ func TestNotFound(t *testing.T) {
 	t.Parallel()
 	b := start(t, options{})
 	for _, path := range []string{
-		"/", "/api", "/api/v1", "/api/v1/", "/api/v1/event", "/api/v1/events/", "/api//v1/events", "/api/v1/../v1/events", "/./healthz", "/healthz/",
-		"/tile", "/tile/", "/tile/0", "/tile/../checkpoint", "/tile/9/000", "/api/v1/events/a/b", "/api/v1/cache/a/b", "/debug/pprof/", "/debug/vars", "/favicon.ico", "/connections/x",
+		"/api", "/api/v1", "/api/v1/", "/api/v1/event", "/api/v1/events/", "/api//v1/events", "/api/v1/../v1/events", "/./healthz", "/healthz/",
+		"/tile", "/tile/", "/tile/0", "/tile/../checkpoint", "/tile/9/000", "/api/v1/events/a/b", "/api/v1/cache/a/b", "/debug/pprof/", "/debug/vars", "/favicon.ico", "/assets/", "/assets/style.css", "/assets/../routes.go",
 		"/API/v1/events", "//evil.example/", "/api/v1/events%2Fx",
 	} {
 		r := b.get(t, path)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
@@ -47,6 +48,16 @@ type Records interface {
 	Record(ctx context.Context, eventID string) (json.RawMessage, error)
 }
 
+// Cached has the answers that the cache holds, without what is in them.
+type Cached interface {
+	Cached() []dashboard.Cached
+}
+
+// Keys has the callers' keys, without their secrets.
+type Keys interface {
+	Keys(ctx context.Context) ([]dashboard.Key, error)
+}
+
 // Config is what a Console is made of. All of it is needed, but where nil is
 // said to mean something.
 type Config struct {
@@ -57,12 +68,19 @@ type Config struct {
 	Tiles    http.Handler // answers /checkpoint and /tile/…
 	Purger   Purger       // nil: there is no cache
 	Records  Records      // nil: none are kept
+	Cached   Cached       // nil: what the cache holds is not shown
+	Keys     Keys         // nil: which keys there are is not shown
 	Ready    func(context.Context) Readiness
 	Metrics  http.Handler
 
 	// Tokens say who may do what; nil is for a loopback listener, where everybody
 	// on this machine is an operator.
 	Tokens *token.Store
+
+	// VerifierKey is what the log's checkpoints are verified with, in the note
+	// package's text form; the dashboard checks proofs with it.
+	VerifierKey string
+	Version     string // gatepost's own
 
 	Logger *slog.Logger // for operators; nil discards
 }

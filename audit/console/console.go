@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
+	"github.com/gatepost-proxy/gatepost/audit/console/session"
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
 )
 
@@ -18,6 +20,12 @@ type Console struct {
 	limits  limits
 	slots   slots
 
+	pages    *dashboard.Pages
+	now      nowViews
+	sessions *session.Store // nil without tokens
+	attempts session.Attempts
+	exports  chan struct{} // holds one for each that is under way
+
 	closeOnce sync.Once
 	closing   chan struct{} // closed by Close
 }
@@ -27,8 +35,11 @@ func New(c Config) *Console {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Console{cfg: c, log: c.Logger, closing: make(chan struct{})}
+	s := &Console{cfg: c, log: c.Logger, closing: make(chan struct{}), pages: dashboard.New(), exports: make(chan struct{}, maxExports)}
 	s.gate = newGate(c.Tokens)
+	if c.Tokens != nil {
+		s.sessions = session.NewStore(c.Tokens)
+	}
 	s.handler = s.guard(s.mux())
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
@@ -57,7 +58,7 @@ func (p *pageEnd) addFindings(entries []index.Entry) {
 const (
 	// maxNote is in characters. A note whose encoding does not fit into an event is
 	// refused too.
-	maxNote = 2000
+	maxNote = dashboard.MaxNote
 	// maxBody leaves room for a note in which every character is escaped.
 	maxBody = 32 << 10
 )
@@ -74,36 +75,48 @@ func (c *Console) acknowledge(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked := queryOf(r).id
-	id, entries, err := c.find(r.Context(), asked)
-	if err != nil && !errors.Is(err, index.ErrNotFound) {
-		return indexFailure(err)
-	}
-	if id != asked || !slices.ContainsFunc(entries, func(e index.Entry) bool { return e.Event.ID == id && index.IsFinding(&e.Event) }) {
-		return c.recordMissing(w, r, index.ActionFindingAcknowledged, errNoFinding)
-	}
-	e := adminEvent(r, index.ActionFindingAcknowledged, http.StatusOK)
-	e.Of, e.Detail = id, note
-	if written, err := audit.ParseLine(audit.AppendLine(nil, &e)); err != nil || slices.Contains(written.Truncated, "detail") {
-		return &failure{status: http.StatusBadRequest, detail: "The note is too long to be recorded as it is.", cause: err}
-	}
-	size, err := c.commit(w, r, &e)
+	a, err := c.acknowledged(w, r, note)
 	if err != nil {
 		return err
 	}
-	// Whoever asks for the findings next is to see it; it is recorded in any case.
-	patience, cancel := context.WithTimeout(r.Context(), lookupPatience)
-	defer cancel()
-	_ = c.cfg.Index.Wait(patience, size)
 	body, err := marshal(struct {
 		ID           string          `json:"id"`
 		Acknowledged acknowledgement `json:"acknowledged"`
-	}{id, acknowledgement{EventID: e.ID, By: e.Principal, At: e.Time.UTC(), Note: note}})
+	}{queryOf(r).id, a})
 	if err != nil {
 		return err
 	}
 	reply(w, "application/json", body)
 	return nil
+}
+
+// acknowledged records that the finding which a request names has been seen.
+func (c *Console) acknowledged(w http.ResponseWriter, r *http.Request, note string) (a acknowledgement, err error) {
+	if err := checkNote(note); err != nil {
+		return a, err
+	}
+	asked := queryOf(r).id
+	id, entries, err := c.find(r.Context(), asked)
+	if err != nil && !errors.Is(err, index.ErrNotFound) {
+		return a, indexFailure(err)
+	}
+	if id != asked || !slices.ContainsFunc(entries, func(e index.Entry) bool { return e.Event.ID == id && index.IsFinding(&e.Event) }) {
+		return a, c.recordMissing(w, r, index.ActionFindingAcknowledged, errNoFinding)
+	}
+	e := adminEvent(r, index.ActionFindingAcknowledged, http.StatusOK)
+	e.Of, e.Detail = id, note
+	if written, err := audit.ParseLine(audit.AppendLine(nil, &e)); err != nil || slices.Contains(written.Truncated, "detail") {
+		return a, &failure{status: http.StatusBadRequest, detail: "The note is too long to be recorded as it is.", cause: err}
+	}
+	size, err := c.commit(w, r, &e)
+	if err != nil {
+		return a, err
+	}
+	// Whoever asks for the findings next is to see it; it is recorded in any case.
+	patience, cancel := context.WithTimeout(r.Context(), lookupPatience)
+	defer cancel()
+	_ = c.cfg.Index.Wait(patience, size)
+	return acknowledgement{EventID: e.ID, By: e.Principal, At: e.Time.UTC(), Note: note}, nil
 }
 
 // readNote reads {"note": "…"}.
@@ -126,7 +139,12 @@ func readNote(r *http.Request) (string, error) {
 	if len(data) > maxBody || !utf8.Valid(data) || decoder.Decode(&said) != nil || said.Note == nil || decoder.Decode(&struct{}{}) != io.EOF {
 		return bad(`The body of this request is an object with one member, note, a string.`)
 	}
-	note := *said.Note
+	return *said.Note, nil
+}
+
+// checkNote refuses a note that says nothing, or what must not be recorded.
+func checkNote(note string) error {
+	bad := func(detail string) error { return &failure{status: http.StatusBadRequest, detail: detail} }
 	switch {
 	case strings.TrimSpace(note) == "":
 		return bad("The note is empty; say why this is no longer to be looked at.")
@@ -135,5 +153,5 @@ func readNote(r *http.Request) (string, error) {
 	case holdsToken(note):
 		return bad("The note holds what looks like an admin token, which belongs into the field Authorization alone; replace it, for notes are recorded.")
 	}
-	return note, nil
+	return nil
 }

@@ -4,7 +4,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
+
+	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
 )
 
 // guard stands in front of every route.
@@ -25,6 +28,10 @@ func (c *Console) guard(next http.Handler) http.Handler {
 		unsafe := *r
 		unsafe.Method = http.MethodPost
 		if err := sameOrigin.Check(&unsafe); err != nil {
+			if isFollowed(r) && (c.cfg.Tokens != nil || foreign(r) == "") {
+				c.crossing(w, r)
+				return
+			}
 			c.fail(w, r, &failure{status: http.StatusForbidden, detail: "The request comes from another site's page."})
 			return
 		}
@@ -70,4 +77,20 @@ func isLocalHost(host string) bool {
 	}
 	addr, err := netip.ParseAddr(name)
 	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// isFollowed tells a browser that follows a link to a page of the dashboard, not
+// one that loads something for another page.
+func isFollowed(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document" && isPage(r.URL.Path)
+}
+
+// crossing asks whoever comes by a link of another site's whether he wants to: what
+// he looks at is recorded, so that no other site may make him look.
+func (c *Console) crossing(w http.ResponseWriter, r *http.Request) {
+	to := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	if err := c.show(w, r, http.StatusForbidden, dashboard.Crossing{To: to.RequestURI()}); err != nil {
+		c.fail(w, r, err)
+	}
 }

@@ -19,6 +19,11 @@ func (c *Console) handle(serve func(http.ResponseWriter, *http.Request) error) h
 }
 
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	c.failureOf(r, err).write(w)
+}
+
+// failureOf is what a client is told of an error; operators are told of the cause.
+func (c *Console) failureOf(r *http.Request, err error) *failure {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		f = &failure{status: http.StatusInternalServerError, detail: "This is gatepost's fault; its own log tells more.", cause: err}
@@ -30,7 +35,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.log.WarnContext(r.Context(), "admin request failed", slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
 			slog.Int("status", f.status), slog.Any("err", f.cause))
 	}
-	f.write(w)
+	return f
 }
 
 // marshal returns a line of JSON in which lines of the log are as they are stored.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ type parameter struct {
 	name   string
 	inPath bool
 	values []string // the closed set, if it is one
+	max    int      // bytes; 0 is maxValue
 	// set takes the value in. Its error is a sentence's end: "has to be a number".
 	set func(q *query, value string) error
 }
@@ -73,8 +75,8 @@ func (p *parameter) take(q *query, value string) error {
 	switch {
 	case value == "":
 		return badParameter(p.name, "The parameter %s is empty; leave it out instead.", p.name)
-	case len(value) > maxValue:
-		return badParameter(p.name, "The parameter %s has more than %d bytes.", p.name, maxValue)
+	case len(value) > cmp.Or(p.max, maxValue):
+		return badParameter(p.name, "The parameter %s has more than %d bytes.", p.name, cmp.Or(p.max, maxValue))
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, isControl):
 		return badParameter(p.name, "The parameter %s is not printable UTF-8.", p.name)
 	case holdsToken(value):

@@ -49,15 +49,20 @@ func (f *failure) write(w http.ResponseWriter) {
 	body, _ := json.Marshal(problem{ // texts and a number always encode
 		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail, Parameter: f.parameter,
 	})
+	w.Header().Set("Content-Type", "application/problem+json")
+	f.header(w)
+	w.WriteHeader(f.status)
+	_, _ = w.Write(append(body, '\n')) // whoever left needs no answer
+}
+
+// header is that of an answer which is an error, in whatever form.
+func (f *failure) header(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Del("Content-Length")
 	if f.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.retryAfter.Seconds())))
 	}
-	w.WriteHeader(f.status)
-	_, _ = w.Write(append(body, '\n')) // whoever left needs no answer
 }
 
 // writer lets an answer through, or puts a problem in its place: that of the

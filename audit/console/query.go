@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/export"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
@@ -30,6 +31,13 @@ type query struct {
 	hasAfter bool
 
 	step time.Duration
+
+	// What pages take besides.
+	span   string // the name of a range
+	format export.Format
+	note   string
+	next   string // a path of the dashboard's
+	purged *int
 }
 
 func newQuery() *query { return &query{values: make(url.Values)} }

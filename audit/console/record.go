@@ -23,7 +23,17 @@ const (
 	actionFindings = "findings_read"
 	actionEntries  = "entries_read" // of the tree's tiles
 	actionPurge    = "cache_purge"
+
+	// Of the dashboard.
+	actionConnections = "connections_read"
+	actionCallers     = "callers_read"
+	actionExport      = "export"
+	actionLogin       = "session_began"
+	actionLogout      = "session_ended"
 )
+
+// recordedField carries the id of the event that records a request.
+const recordedField = "X-Gatepost-Event-Id"
 
 const (
 	// principalPrefix keeps tokens' names apart from callers' principals: whoever
@@ -69,7 +79,7 @@ func (c *Console) commit(w http.ResponseWriter, r *http.Request, e *audit.Event)
 		return 0, unavailable("The audit log cannot record this request, so it is not answered.", err)
 	}
 	h := w.Header()
-	h.Set("X-Gatepost-Event-Id", e.ID)
+	h.Set(recordedField, e.ID)
 	h.Set("X-Gatepost-Event-Index", strconv.FormatUint(commit.Index, 10))
 	return commit.Index + 1, nil
 }

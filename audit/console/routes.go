@@ -21,11 +21,12 @@ type route struct {
 	Route
 	head       bool // HEAD is answered too
 	body       bool // a request may have one
+	session    bool // the session of a browser will do: the dashboard's scripts ask for it
 	parameters []parameter
 	serve      func(http.ResponseWriter, *http.Request) error
 }
 
-// Routes are all of them.
+// Routes are those of the API: all but the pages of the dashboard.
 func (c *Console) Routes() []Route {
 	var list []Route
 	for _, r := range c.routes() {
@@ -42,12 +43,13 @@ func (c *Console) routes() []route {
 		return route{Route: Route{http.MethodDelete, pattern, token.Operator}, parameters: parameters, serve: c.purge}
 	}
 	probed := func(r route) route { r.head = true; return r }
+	shown := func(r route) route { r.session = true; return r }
 	open := func(r route) route { r.Role = ""; return r }
 	return []route{
 		get("/api/v1/events", c.events, slices.Concat(filterParameters, pageParameters)...),
 		get("/api/v1/events/{id}", c.event, idParameter),
-		get("/api/v1/events/{id}/proof", c.proof, idParameter),
-		get("/api/v1/stream", c.stream, slices.Concat(filterParameters, streamParameters)...),
+		shown(get("/api/v1/events/{id}/proof", c.proof, idParameter)),
+		shown(get("/api/v1/stream", c.stream, slices.Concat(filterParameters, streamParameters)...)),
 		get("/api/v1/findings", c.findings, slices.Concat(findingParameters, pageParameters)...),
 		{Route: Route{http.MethodPost, "/api/v1/findings/{id}/acknowledge", token.Operator}, body: true, parameters: []parameter{idParameter}, serve: c.acknowledge},
 		get("/api/v1/summary", c.summary, summaryParameters...),
@@ -74,6 +76,7 @@ func (c *Console) mux() http.Handler {
 	for pattern, routes := range byPattern {
 		mux.Handle(pattern, c.byMethod(routes))
 	}
+	c.pageMux(mux)
 	missing := c.handle(func(http.ResponseWriter, *http.Request) error { return errNoRoute })
 	mux.Handle("/", missing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,13 +95,18 @@ func (c *Console) byMethod(routes []route) http.Handler {
 	for _, r := range routes {
 		h := c.handle(c.strict(r))
 		if r.Role != "" {
-			h = c.gate.Require(r.Role, h)
+			h = c.admit(r.Role, r.session, h)
 		}
 		handlers[r.Method] = h
 		if r.head {
 			handlers[http.MethodHead] = h
 		}
 	}
+	return c.methods(handlers)
+}
+
+// methods answers the methods that there are handlers for, and refuses the others.
+func (c *Console) methods(handlers map[string]http.Handler) http.Handler {
 	var allowed []string
 	for method := range handlers {
 		allowed = append(allowed, method)

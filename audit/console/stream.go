@@ -57,7 +57,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	f := &follower{log: c.cfg.Log, filter: q, next: next, out: out, allowed: c.allowed(who)}
+	f := &follower{log: c.cfg.Log, filter: q, next: next, out: out, allowed: c.allowed(r.Context())}
 	reason, err := f.follow(r.Context(), c.closing)
 	if err != nil {
 		c.log.WarnContext(r.Context(), "audit stream ends", slog.String("reason", string(reason)), slog.Any("err", err))
@@ -66,17 +66,6 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) error {
 		out.end(reason)
 	}
 	return nil
-}
-
-// allowed tells whether the bearer may still read.
-func (c *Console) allowed(who token.Identity) func() bool {
-	if c.cfg.Tokens == nil {
-		return func() bool { return true }
-	}
-	return func() bool {
-		now, err := c.cfg.Tokens.Current(who, time.Now())
-		return err == nil && now.Role.Includes(token.Viewer)
-	}
 }
 
 // slots counts the open streams.

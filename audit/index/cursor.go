@@ -25,3 +25,7 @@ func parseCursor(s string) (before uint64, err error) {
 	}
 	return 0, ErrCursor
 }
+
+// CursorBefore returns the cursor of what is older than an entry, for whoever
+// knows the entry by its index.
+func CursorBefore(index uint64) string { return encodeCursor(index) }

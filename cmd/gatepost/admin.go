@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/gatepost-proxy/gatepost/audit/console"
+	"github.com/gatepost-proxy/gatepost/proxy/keyring"
 )
 
 // newConsole is what operators and security teams use. It has a mux and a listener of its own, so that nothing of it can be reached by
@@ -13,9 +14,10 @@ func newConsole(s *service) *console.Console {
 	c := console.Config{
 		Log: s.journal, Recorder: s.journal, Index: s.index, Prover: s.ledger, Tiles: s.ledger.Handler(),
 		Ready: s.readiness, Metrics: s.metrics.Handler(s.log), Tokens: s.tokens, Logger: s.log,
+		Keys: keysFile{keyring.File{Path: s.config.Callers.KeysFile}}, VerifierKey: s.ledger.VerifierKey(), Version: version,
 	}
 	if s.cache != nil {
-		c.Purger = s.cache
+		c.Purger, c.Cached = s.cache, cachedAnswers{s.cache}
 	}
 	return console.New(c)
 }
@@ -26,7 +28,7 @@ func (s *service) readiness(ctx context.Context) console.Readiness {
 	components := make(map[string]console.Component)
 
 	journal := s.journal.Health()
-	c := console.Component{OK: journal.OK, Reason: journal.Reason, Details: map[string]any{"size": journal.Size, "free_bytes": journal.FreeBytes}}
+	c := console.Component{OK: journal.OK, Reason: journal.Reason, Details: map[string]any{"size": journal.Size, "free_bytes": journal.FreeBytes, "reserve_bytes": s.config.Audit.Reserve}}
 	if !journal.OK {
 		c.Since = &journal.Since
 	}
@@ -69,6 +71,9 @@ func (s *service) readiness(ctx context.Context) console.Readiness {
 		c.Since = &ledger.Since
 	}
 	components["ledger"] = c
+	if copies := s.ledger.Copies(); len(copies) > 0 {
+		components["checkpoint_copies"] = copiesReadiness(copies)
+	}
 	components["index"] = console.Component{OK: true, Details: map[string]any{"entries": s.index.Indexed(), "lag": s.indexLag()}}
 
 	return console.Readiness{Ready: journal.OK && up.OK, Components: components}

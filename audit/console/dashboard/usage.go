@@ -1,0 +1,178 @@
+package dashboard
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/index"
+)
+
+// Connections is the view of the connections that were asked for, the one asked
+// for last first.
+type Connections struct {
+	List   []index.Usage
+	Next   string // cursor
+	Later  bool   // the page is not the first
+	Cached []Cached
+}
+
+// Cached is an answer that the cache holds.
+type Cached struct {
+	ConnectionID string
+	Principal    string // whose call filled it
+	Region       string
+	EventID      string // of the fill
+	Filled       time.Time
+	Expires      time.Time
+}
+
+func (Connections) view() (name, section, title string) {
+	return "connections", "Connections", "Connections"
+}
+
+// usage is a connection, or a caller, as a row.
+type usage struct {
+	index.Usage
+	Last  *row
+	From  string // where the last call came from
+	Agent string
+	Until time.Time // when the last answer in the cache goes; zero: none is in it
+	Key   *Key
+}
+
+func newUsage(u index.Usage) usage {
+	made := usage{Usage: u}
+	if u.Last != nil {
+		r := newRow(u.Last)
+		made.Last, made.From, made.Agent = &r, u.Last.Event.SourceIP, u.Last.Event.UserAgent
+	}
+	return made
+}
+
+// Rows are the connections.
+func (v Connections) Rows() []usage {
+	until := make(map[string]time.Time)
+	for _, c := range v.Cached {
+		if c.Expires.After(until[c.ConnectionID]) {
+			until[c.ConnectionID] = c.Expires
+		}
+	}
+	list := make([]usage, len(v.List))
+	for i, u := range v.List {
+		list[i] = newUsage(u)
+		list[i].Until = until[u.ConnectionID]
+	}
+	return list
+}
+
+// Older is the address of the next page.
+func (v Connections) Older() string {
+	if v.Next == "" {
+		return ""
+	}
+	return queryPath("/connections", "cursor", v.Next)
+}
+
+// Connection is the view of one connection: its newest events, and what the cache
+// holds of it.
+type Connection struct {
+	ID      string
+	Entries []index.Entry
+	More    bool // there are older ones
+	Cached  []Cached
+	Purges  bool // there is a cache to purge
+	// Purged says how many answers were just forgotten; nil if none were to be.
+	Purged *int
+}
+
+func (v Connection) view() (name, section, title string) {
+	return "connection", "Connections", "Connection " + v.ID
+}
+
+// Rows are the newest events.
+func (v Connection) Rows() []row { return rows(v.Entries) }
+
+// Export is the address of the export of its events in a format.
+func (v Connection) Export(format string) string {
+	return exportPath(format, url.Values{"connection": {v.ID}})
+}
+
+// Callers is the view of the principals and their keys, the one used last first.
+type Callers struct {
+	List  []index.Usage
+	Next  string // cursor
+	Later bool   // the page is not the first
+	Keys  []Key  // nil: they are not known
+	At    time.Time
+}
+
+// Key is a caller's key, without its secret.
+type Key struct {
+	ID, Principal string
+	Expires       time.Time // zero: never
+	Disabled      bool
+}
+
+// Expired says whether the key is past its time.
+func (k Key) Expired(now time.Time) bool { return !k.Expires.IsZero() && !k.Expires.After(now) }
+
+// Soon says whether the key needs a successor.
+func (k Key) Soon(now time.Time) bool {
+	return !k.Expires.IsZero() && k.Expires.After(now) && k.Expires.Before(now.Add(keyWarning))
+}
+
+func (Callers) view() (name, section, title string) { return "callers", "Callers", "Callers" }
+
+// Rows are the callers, and behind those of the last page the keys that were
+// never used.
+func (v Callers) Rows() []usage {
+	list := make([]usage, len(v.List))
+	used := make(map[string]bool)
+	for i, u := range v.List {
+		list[i] = newUsage(u)
+		used[u.AccessKeyID] = true
+		for j := range v.Keys {
+			if v.Keys[j].ID == u.AccessKeyID {
+				list[i].Key = &v.Keys[j]
+			}
+		}
+	}
+	return list
+}
+
+// Unused are the keys that no call of this page was made with. They are listed
+// where the page is the only one.
+func (v Callers) Unused() []Key {
+	if v.Later || v.Next != "" {
+		return nil
+	}
+	used := make(map[string]bool)
+	for _, u := range v.List {
+		used[u.AccessKeyID] = true
+	}
+	var list []Key
+	for _, k := range v.Keys {
+		if !used[k.ID] {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// KnownKeys says whether the keys file could be read.
+func (v Callers) KnownKeys() bool { return v.Keys != nil }
+
+// Older is the address of the next page.
+func (v Callers) Older() string {
+	if v.Next == "" {
+		return ""
+	}
+	return queryPath("/callers", "cursor", v.Next)
+}
+
+// shortAgent is the first product of a user agent.
+func shortAgent(agent string) string {
+	first, _, _ := strings.Cut(agent, " ")
+	return first
+}
