@@ -1,0 +1,79 @@
+package correlate
+
+// amend takes a record that corrects another, and reports whether it could. The
+// attempt that the other was joined with, or would have been, is judged by the
+// correction from then on.
+func (c *Correlator) amend(a *arrival) bool {
+	original, known := c.seen[a.original]
+	if r := c.amended(a, original); r != 0 {
+		c.rejudge(r, a)
+		return true
+	}
+	if !known || original.fate&(found|unclear|joined) == 0 {
+		return false
+	}
+	// The other is a finding, or one of several attempts', or its attempt is
+	// forgotten: there is no verdict to correct.
+	c.decided(a)
+	if c.seen[a.event].fate&amendedSaid == 0 {
+		c.findAmended(a, "", differences{})
+	}
+	c.note(a.event, sighting{fate: found}, a.at)
+	c.note(a.shared, sighting{fate: found}, a.at)
+	return true
+}
+
+// amended returns the attempt of the record that this one corrects: the one with
+// the request id, or else the one that was joined with it.
+func (c *Correlator) amended(a *arrival, original sighting) ref {
+	request := keyOf(a.record.Addendum.OriginalRequestID)
+	before := ref(0)
+	if r := original.attempt; r != 0 && original.fate&joined != 0 {
+		t := c.attempts.at(r)
+		if t.call != 0 && (t.event == a.original || t.event == a.event || request != (key{}) && t.request == request) {
+			before = r
+		}
+	}
+	if request == (key{}) {
+		return before
+	}
+	r := c.requests[request]
+	if r == 0 {
+		return before
+	}
+	if before != 0 && before != r {
+		c.unbind(before) // it was joined by less than the request id
+	}
+	return r
+}
+
+func (c *Correlator) rejudge(r ref, a *arrival) {
+	c.dropGroup(a.original)
+	t := c.attempts.at(r)
+	if t.event == (key{}) {
+		c.bind(r, a, byRequest)
+		return
+	}
+	c.decided(a)
+	said := c.seen[a.event].fate
+	l := c.calls.at(t.call)
+	t.event = a.event
+	if t.request != (key{}) && t.traits&learned == 0 && keyOf(a.record.Addendum.OriginalRequestID) == t.request {
+		t.evidence = byRequest // the correction may bring the request id that the original lacked
+	}
+	c.noteAll(a, sighting{attempt: r, fate: joined})
+	if t.evidence < byRequest {
+		a.record = cloneRecord(&a.record)
+		c.hold(r, a)
+	} else {
+		delete(c.held, r)
+		c.canary(r, a)
+	}
+	d := c.compare(l, t, &a.record)
+	if said&amendedSaid == 0 {
+		c.findAmended(a, c.callText(l), d)
+	}
+	if said&joined == 0 {
+		c.settle(r, a, d)
+	}
+}

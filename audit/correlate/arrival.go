@@ -1,0 +1,242 @@
+package correlate
+
+import (
+	"strings"
+
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+)
+
+// arrival is a record that is being judged, or may have to be judged again.
+type arrival struct {
+	record   cloudtrail.Record
+	event    key
+	shared   key
+	request  key // zero if the record tells none
+	original key // of an amendment: the record that it corrects
+	token    key // the call that the user agent names
+	named    bool
+	at       int64 // eventTime
+	seen     int64
+	waits    bool
+}
+
+// sighting is what became of a record.
+type sighting struct {
+	attempt ref // that it was joined with
+	fate    fate
+}
+
+type fate uint8
+
+const (
+	waits       fate = 1 << iota
+	joined           // with an attempt; the verdict names it
+	found            // there is a finding
+	amendedSaid      // there is a finding that it amends another record
+	unclear          // it is one of several attempts'
+)
+
+const eventTypeCall = "AwsApiCall"
+
+// reasonUpdated is the addendum's reason of a record that corrects another.
+const reasonUpdated = "UPDATED_DATA"
+
+func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
+	if r.EventSource != cloudtrail.EventSource || r.EventType != eventTypeCall || r.EventID == "" {
+		return
+	}
+	a := c.arrive(r, seen)
+	if s, ok := c.seen[a.event]; ok {
+		c.again(a, s)
+		return
+	}
+	if a.shared != (key{}) {
+		if s, ok := c.seen[a.shared]; ok {
+			// A copy for another account.
+			c.note(a.event, s, a.at)
+			c.again(a, s)
+			return
+		}
+	}
+	if a.at < nanos(c.Since()) && c.requests[a.request] == 0 {
+		return
+	}
+	if !c.live || !c.join(a, false) {
+		c.wait(a)
+	}
+}
+
+func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
+	a := &arrival{record: *r, event: keyOf(r.EventID), at: nanos(r.EventTime), seen: seen}
+	if seen > 0 {
+		a.at = min(a.at, seen) // a time to come would be waited for
+	}
+	if !cloudtrail.Unknown(r.RequestID) {
+		a.request = keyOf(r.RequestID)
+	}
+	if !cloudtrail.Unknown(r.SharedEventID) {
+		a.shared = keyOf(r.SharedEventID)
+	}
+	if id, ok := cloudtrail.EventToken(r.UserAgent); ok {
+		a.token, a.named = keyOf(id), true
+	}
+	if d := r.Addendum; d != nil && d.Reason == reasonUpdated {
+		a.original = keyOf(d.OriginalEventID)
+		if a.original == (key{}) {
+			a.original = keyOf("request " + d.OriginalRequestID)
+		}
+		if a.shared != (key{}) {
+			a.shared = keyOf("corrected " + r.SharedEventID) // the original has the same
+		}
+	}
+	return a
+}
+
+// note remembers what became of a record. It is forgotten no earlier than a call
+// of the time of the record.
+func (c *Correlator) note(id key, s sighting, at int64) {
+	if id == (key{}) {
+		return
+	}
+	old, known := c.seen[id]
+	if !known {
+		b := c.bucket(at)
+		b.seen = append(b.seen, id)
+	}
+	if s.attempt == 0 {
+		s.attempt = old.attempt
+	}
+	s.fate |= old.fate &^ waits
+	c.seen[id] = s
+}
+
+// noteAll is for the record and all that stands for it.
+func (c *Correlator) noteAll(a *arrival, s sighting) {
+	c.note(a.event, s, a.at)
+	c.note(a.shared, s, a.at)
+	c.note(a.original, s, a.at)
+}
+
+// again takes a record that was seen before.
+func (c *Correlator) again(a *arrival, s sighting) {
+	switch {
+	case s.fate&waits != 0:
+	case a.original != (key{}):
+		if c.live && s.fate&(joined|amendedSaid) != joined|amendedSaid && s.fate&(found|amendedSaid) != found {
+			c.amend(a)
+		}
+	case s.fate&joined != 0:
+		if r := c.validAttempt(s.attempt, a); r != 0 && c.attempts.at(r).evidence == byRequest {
+			c.canary(r, a)
+		}
+	case s.fate&found != 0:
+	case s.fate&unclear != 0:
+		if !c.hasGroup(a.event) && (!c.live || !c.join(a, false)) {
+			c.wait(a) // after a restart
+		}
+	}
+}
+
+// validAttempt returns the attempt if it still is the one that the record is of.
+func (c *Correlator) validAttempt(r ref, a *arrival) ref {
+	if r == 0 {
+		return 0
+	}
+	at := c.attempts.at(r)
+	if at.call == 0 || at.event != a.event && at.event != a.original && (a.request == (key{}) || at.request != a.request) {
+		return 0
+	}
+	return r
+}
+
+// maxHeld bounds the records that are kept in case that better evidence gives
+// their attempt to another. One that is no longer kept is judged again when its
+// source gives it again.
+const maxHeld = 1 << 16
+
+func (c *Correlator) hold(r ref, a *arrival) {
+	if _, ok := c.held[r]; !ok {
+		c.heldOrder = append(c.heldOrder, r)
+	}
+	c.held[r] = a
+	for len(c.heldOrder) > maxHeld {
+		delete(c.held, c.heldOrder[0])
+		c.heldOrder = c.heldOrder[1:]
+	}
+}
+
+// wait keeps a record until the log has been read far enough past it.
+func (c *Correlator) wait(a *arrival) {
+	c.note(a.event, sighting{fate: waits}, a.at)
+	c.note(a.shared, sighting{fate: waits}, a.at)
+	a.waits = true
+	a.record = cloneRecord(&a.record)
+	c.waiting.add(a, a.at+int64(c.cfg.Grace), c.live)
+}
+
+// cloneRecord frees a record from the document that it was read from.
+func cloneRecord(r *cloudtrail.Record) cloudtrail.Record {
+	clone := *r
+	for _, s := range []*string{
+		&clone.EventName, &clone.AWSRegion, &clone.SourceIP, &clone.UserAgent, &clone.ErrorCode, &clone.RequestID,
+		&clone.EventID, &clone.SharedEventID, &clone.RecipientID, &clone.Request.ConnectionID, &clone.TLS.Host, &clone.TLS.Version,
+		&clone.UserIdentity.ARN, &clone.UserIdentity.AccountID, &clone.UserIdentity.AccessKeyID, &clone.UserIdentity.IssuerARN,
+	} {
+		*s = strings.Clone(*s)
+	}
+	clone.ErrorMessage, clone.VPCEndpointID, clone.TLS.Cipher = "", "", ""
+	clone.UserIdentity.PrincipalID, clone.UserIdentity.UserName, clone.UserIdentity.InvokedBy, clone.UserIdentity.SourceID = "", "", "", ""
+	clone.UserIdentity.Type, clone.EventVersion, clone.EventSource, clone.EventType = "", "", cloudtrail.EventSource, eventTypeCall
+	return clone
+}
+
+// waiting are the records that nobody has claimed yet.
+type waiting struct {
+	queue     queue[*arrival]
+	backlog   []*arrival // from before the first Tick
+	byRequest map[key][]*arrival
+	byCall    map[key][]*arrival
+}
+
+func (w *waiting) init() {
+	w.byRequest = make(map[key][]*arrival)
+	w.byCall = make(map[key][]*arrival)
+}
+
+func (w *waiting) add(a *arrival, due int64, live bool) {
+	if !live {
+		w.backlog = append(w.backlog, a)
+	}
+	w.queue.push(due, a)
+	if a.request != (key{}) {
+		w.byRequest[a.request] = append(w.byRequest[a.request], a)
+	}
+	if a.named {
+		w.byCall[a.token] = append(w.byCall[a.token], a)
+	}
+}
+
+// remove takes out a record that is decided.
+func (w *waiting) remove(a *arrival) {
+	if !a.waits {
+		return
+	}
+	a.waits = false
+	drop(w.byRequest, a.request, a)
+	drop(w.byCall, a.token, a)
+}
+
+func drop(lists map[key][]*arrival, k key, a *arrival) {
+	list := lists[k]
+	for i := range list {
+		if list[i] != a {
+			continue
+		}
+		if len(list) == 1 {
+			delete(lists, k)
+		} else {
+			lists[k] = append(list[:i:i], list[i+1:]...)
+		}
+		return
+	}
+}

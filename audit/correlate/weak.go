@@ -1,0 +1,174 @@
+package correlate
+
+import "slices"
+
+// weakWindow is how far a record's eventTime may lie outside of the time in which
+// an attempt was made, whole seconds and clocks included, when nothing but time
+// tells attempts apart.
+const weakWindow = 30 * second
+
+// maxCandidates bounds the attempts that share an ambiguous record. What is more
+// than two says little.
+const maxCandidates = 4
+
+// fitting has the calls of a minute by what a record without ids tells of them.
+type fitting struct {
+	shapes  []*shape
+	byShape map[*shape][]ref
+	by      map[fit][]ref
+}
+
+type fit struct {
+	shape      *shape
+	connection uint64
+}
+
+// fitting is made once for each minute, since records without ids come in numbers
+// or not at all.
+func (c *Correlator) fitting(b *bucket) *fitting {
+	if b.fit != nil {
+		return b.fit
+	}
+	f := &fitting{byShape: make(map[*shape][]ref), by: make(map[fit][]ref)}
+	for _, r := range b.calls {
+		l := c.calls.at(r)
+		list, known := f.byShape[l.shape]
+		if !known {
+			f.shapes = append(f.shapes, l.shape)
+		}
+		f.byShape[l.shape] = append(list, r)
+		k := fit{l.shape, l.connection}
+		f.by[k] = append(f.by[k], r)
+	}
+	b.fit = f
+	return f
+}
+
+// joinWeakly looks for the attempts that a record could be of whose request id
+// and user agent tell nothing, or nothing that is known.
+func (c *Correlator) joinWeakly(a *arrival) {
+	switch list := c.candidates(a); len(list) {
+	case 0:
+		c.find(Bypass, a, "", "No call to AWS in the log fits: the record has no user agent, and no request id that the log knows.")
+	case 1:
+		c.bind(list[0], a, weak)
+	default:
+		c.share(a, list)
+	}
+}
+
+// candidates returns attempts without a record that a record fits, at most
+// maxCandidates.
+func (c *Correlator) candidates(a *arrival) (list []ref) {
+	r := &a.record
+	connections := c.connectionHashes(r.Request.ConnectionID)
+	from := floorDiv(a.at-int64(c.cfg.Grace)-weakWindow, minute)
+	to := floorDiv(a.at+weakWindow, minute)
+	first, _ := slices.BinarySearch(c.minutes, from)
+	for _, m := range c.minutes[first:] {
+		if m > to {
+			break
+		}
+		f := c.fitting(c.buckets[m])
+		for _, s := range f.shapes {
+			if !fits(s, r) {
+				continue
+			}
+			if len(connections) == 0 {
+				list = c.unclaimed(list, f.byShape[s], a, s)
+				continue
+			}
+			for _, h := range append(connections, 0) {
+				list = c.unclaimed(list, f.by[fit{s, h}], a, s)
+			}
+		}
+	}
+	return list
+}
+
+// unclaimed adds to a list those attempts of calls that have no record and were
+// made when the record was.
+func (c *Correlator) unclaimed(list []ref, calls []ref, a *arrival, s *shape) []ref {
+	for _, cr := range calls {
+		l := c.calls.at(cr)
+		if l.shape != s || a.at < l.start-weakWindow || a.at > max(l.end, l.start)+weakWindow && !l.orphan {
+			continue
+		}
+		if l.orphan && a.at > l.start+int64(c.cfg.Grace) {
+			continue
+		}
+		for r, t := range c.attemptsOf(l) {
+			if len(list) == maxCandidates {
+				return list
+			}
+			if t.event == (key{}) && compatible(t, a) && !slices.Contains(list, r) {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// group is a record and the attempts that it may be of.
+type group struct {
+	arrival    *arrival
+	candidates []ref
+}
+
+// share says that a record is one of several attempts'.
+func (c *Correlator) share(a *arrival, list []ref) {
+	c.decided(a)
+	a.record = cloneRecord(&a.record)
+	c.noteAll(a, sighting{fate: unclear})
+	g := &group{arrival: a, candidates: list}
+	for _, r := range list {
+		t := c.attempts.at(r)
+		t.traits |= grouped
+		c.groups[r] = append(c.groups[r], g)
+		c.grouped[a.event] = g
+		if t.state < rankAmbiguous {
+			c.set(t, rankAmbiguous)
+			c.sayVerdict(r, a, nil, "The record may also be another attempt's.")
+		}
+	}
+}
+
+// leaveGroups takes an attempt out of all groups. When that leaves one candidate
+// to a record, the record is its.
+func (c *Correlator) leaveGroups(r ref, matched bool) {
+	groups := c.groups[r]
+	delete(c.groups, r)
+	c.attempts.at(r).traits &^= grouped
+	for _, g := range groups {
+		g.candidates = slices.DeleteFunc(g.candidates, func(other ref) bool { return other == r })
+		switch {
+		case len(g.candidates) == 0:
+			delete(c.grouped, g.arrival.event)
+		case len(g.candidates) == 1 && matched:
+			last := g.candidates[0]
+			c.dropGroup(g.arrival.event)
+			if c.attempts.at(last).event == (key{}) {
+				c.bind(last, g.arrival, weak)
+			}
+		}
+	}
+}
+
+// dropGroup ends a group whose record is decided.
+func (c *Correlator) dropGroup(event key) {
+	g := c.grouped[event]
+	if g == nil {
+		return
+	}
+	delete(c.grouped, event)
+	for _, r := range g.candidates {
+		c.groups[r] = slices.DeleteFunc(c.groups[r], func(other *group) bool { return other == g })
+		if len(c.groups[r]) == 0 {
+			delete(c.groups, r)
+			c.attempts.at(r).traits &^= grouped
+		}
+	}
+	g.candidates = nil
+}
+
+func (c *Correlator) hasGroup(event key) bool { return c.grouped[event] != nil }
