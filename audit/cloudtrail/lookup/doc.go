@@ -16,15 +16,17 @@
 //   - The settling scan reads every window once more when SettleAfter has passed
 //     since its end. Status's Watermark is how far it has come; it never passes a
 //     window before its time.
-//   - The sweep reads the Keep before the watermark again and again, a slice a
-//     poll, for what comes later still.
+//   - The sweep reads what lies between the watermark and the tail, and the Keep
+//     before the watermark, round and round, a slice of each in a poll: what comes
+//     later than LateAfter, or later still than SettleAfter.
 //
 // All of a window's records are handed over each time. Windows are cut into slices
 // of at most an hour, shorter where there is much to read, and the place is stored
 // after each, so that a restart loses no more than a slice. Requests are made one
 // at a time and never faster than PerSecond, retries included; AWS allows two a
-// second to an account and region, shared with every other tool, so a page of 50
-// records a second is what can be followed at best.
+// second to an account and region, shared with every other tool. A page has 50
+// records, and each record is read about five times, so a request a second follows
+// some ten calls a second; with more the source falls behind, and says so.
 //
 // Poll is for one goroutine at a time, Status for any.
 package lookup

@@ -10,10 +10,11 @@ import (
 
 // place is how far a source has read, as it is stored.
 type place struct {
-	Account string    `json:"account,omitempty"` // whose records were read; "" while not known
-	Tail    time.Time `json:"tail"`              // end of the newest reading
-	Settled time.Time `json:"settled"`           // all before was read after it had settled
-	Sweep   time.Time `json:"sweep"`             // where the sweep goes on
+	Account   string    `json:"account,omitempty"` // whose records were read; "" while not known
+	Tail      time.Time `json:"tail"`              // end of the newest reading
+	Settled   time.Time `json:"settled"`           // all before was read after it had settled
+	Unsettled time.Time `json:"unsettled"`         // where the sweep goes on after it
+	Sweep     time.Time `json:"sweep"`             // and before it
 }
 
 func (s *Source) placeName() string { return "lookup-events/" + s.config.Region }
@@ -55,4 +56,3 @@ func (s *Source) save(ctx context.Context) error {
 	}
 	return nil
 }
-

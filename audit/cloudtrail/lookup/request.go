@@ -19,32 +19,27 @@ const (
 // ask makes a request, again if it fails for a reason that passes. An error is an
 // *[Error], or ctx's.
 func (s *Source) ask(ctx context.Context, in *sdk.LookupEventsInput) (*sdk.LookupEventsOutput, error) {
-	for attempt := range maxAttempts {
-		if attempt > 0 {
-			if err := wait(ctx, backoff(attempt)); err != nil {
-				return nil, err
-			}
-		}
+	for attempt := 1; ; attempt++ {
 		if err := s.limiter.Wait(ctx); err != nil {
 			return nil, err
 		}
 		out, err := s.askOnce(ctx, in)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err == nil {
 			s.answered()
 			return out, nil
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		s.config.Logger.DebugContext(ctx, "lookup failed", "region", s.config.Region, "result", err.Result, "attempt", attempt, "error", err.Err)
+		s.refused(err)
+		if !err.transient() || attempt == maxAttempts {
+			return nil, err
 		}
-		s.config.Logger.DebugContext(ctx, "lookup failed", "region", s.config.Region, "result", err.Result, "attempt", attempt+1, "error", err.Err)
-		if err.Result == ResultThrottled {
-			s.throttled(err)
-		}
-		if !err.transient() || attempt == maxAttempts-1 {
+		if err := wait(ctx, backoff(attempt)); err != nil {
 			return nil, err
 		}
 	}
-	panic("unreachable")
 }
 
 func (s *Source) askOnce(ctx context.Context, in *sdk.LookupEventsInput) (*sdk.LookupEventsOutput, *Error) {
@@ -52,25 +47,23 @@ func (s *Source) askOnce(ctx context.Context, in *sdk.LookupEventsInput) (*sdk.L
 	defer cancel()
 	began := time.Now()
 	out, err := s.config.Client.LookupEvents(limited, in, once)
-	if ctx.Err() != nil {
-		return nil, &Error{ResultError, ctx.Err()} // nothing came of it
-	}
 	result := ResultOK
 	if err != nil {
 		result = classify(err)
 	}
-	s.config.Observer.Lookup(result, time.Since(began))
+	if ctx.Err() == nil { // else nothing came of it
+		s.config.Observer.Lookup(result, time.Since(began))
+	}
 	if err != nil {
 		return nil, &Error{result, err}
 	}
 	return out, nil
 }
 
-// backoff is drawn from all of the time up to twice the attempt's before, so that
-// the tools that share a rate do not come back together.
+// backoff is drawn from the whole of a span that doubles with each attempt, so
+// that the tools that share the rate do not come back together.
 func backoff(attempt int) time.Duration {
-	ceiling := min(firstBackoff<<(attempt-1), maxBackoff)
-	return rand.N(ceiling)
+	return rand.N(min(firstBackoff<<(attempt-1), maxBackoff))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

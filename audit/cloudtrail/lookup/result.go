@@ -122,7 +122,7 @@ func (s *Source) reason(err error) string {
 	case ResultTimeout:
 		return fmt.Sprintf("CloudTrail in %s does not answer within %s: %v", region, s.config.RequestTimeout, e.Err)
 	}
-	return e.Error()
+	return err.Error()
 }
 
 // credentialsError marks an error as the credentials'.

@@ -76,7 +76,9 @@ func (s *Source) poll(ctx context.Context, since time.Time, sink cloudtrail.Sink
 // now is the current second: of it and what follows, nothing is read yet.
 func (s *Source) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
 
-func (s *Source) settledBy() time.Time { return s.now().Add(-s.config.SettleAfter).Truncate(time.Second) }
+func (s *Source) settledBy() time.Time {
+	return s.now().Add(-s.config.SettleAfter).Truncate(time.Second)
+}
 
 // begin makes the places such as can be read from. Places ahead of the clock are
 // of a clock that was set back: what was read then is read again.
@@ -109,7 +111,7 @@ func (s *Source) readTail(ctx context.Context, since time.Time, sink cloudtrail.
 		read, err := s.readSlice(ctx, window{from, end}, sink)
 		if !read.IsZero() {
 			from, s.place.Tail = read, later(s.place.Tail, read)
-			err = errors.Join(s.stored(ctx), err)
+			err = s.stored(ctx, err)
 		}
 		if err != nil {
 			return err
@@ -126,7 +128,7 @@ func (s *Source) settle(ctx context.Context, since time.Time, sink cloudtrail.Si
 		read, err := s.readSlice(ctx, window{s.place.Settled, s.settledBy()}, sink)
 		if !read.IsZero() {
 			s.place.Settled = read
-			err = errors.Join(s.stored(ctx), err)
+			err = s.stored(ctx, err)
 		}
 		if err != nil {
 			return err
@@ -140,26 +142,42 @@ func (s *Source) settle(ctx context.Context, since time.Time, sink cloudtrail.Si
 	return nil
 }
 
-// sweep reads one slice of the Keep before the watermark, and next time the next.
+// sweep reads a slice of what lies between the watermark and the tail, and one of
+// the Keep before the watermark; next time the next ones.
 func (s *Source) sweep(ctx context.Context, since time.Time, sink cloudtrail.Sink) error {
 	p := &s.place
-	first := later(later(p.Settled.Add(-s.config.Keep), s.now().Add(-history)), since.UTC().Truncate(time.Second))
-	if p.Sweep.Before(first) || !p.Sweep.Before(p.Settled) {
-		p.Sweep = first
+	tail := p.Tail.Add(-s.config.LateAfter).Truncate(time.Second)
+	if err := s.sweepSlice(ctx, &p.Unsettled, window{p.Settled, tail}, sink); err != nil {
+		return err
 	}
-	if !p.Sweep.Before(p.Settled) {
+	first := later(later(p.Settled.Add(-s.config.Keep), s.now().Add(-history)), since.UTC().Truncate(time.Second))
+	return s.sweepSlice(ctx, &p.Sweep, window{first, p.Settled}, sink)
+}
+
+// sweepSlice reads the slice of w that begins at next and moves next on, back to
+// the start from the end: w's end moves on too, and is not to be chased.
+func (s *Source) sweepSlice(ctx context.Context, next *time.Time, w window, sink cloudtrail.Sink) error {
+	if next.Before(w.start) || !next.Before(w.end) {
+		*next = w.start
+	}
+	if !next.Before(w.end) {
 		return nil
 	}
-	read, err := s.readSlice(ctx, window{p.Sweep, p.Settled}, sink)
+	read, err := s.readSlice(ctx, window{*next, w.end}, sink)
 	if !read.IsZero() {
-		p.Sweep = read
-		err = errors.Join(s.stored(ctx), err)
+		if *next = read; read.Equal(w.end) {
+			*next = w.start
+		}
+		err = s.stored(ctx, err)
 	}
 	return err
 }
 
-func (s *Source) stored(ctx context.Context) error {
-	err := s.save(ctx)
+// stored stores the place after a slice, which was read unless err.
+func (s *Source) stored(ctx context.Context, err error) error {
+	if saved := s.save(ctx); saved != nil {
+		return errors.Join(saved, err)
+	}
 	if err == nil {
 		s.succeeds()
 	}

@@ -25,14 +25,19 @@ func (s *Source) change(f func(*cloudtrail.Status)) {
 	f(&s.kept.status)
 }
 
-// answered notes a request that was not throttled.
+// answered notes a request that succeeded.
 func (s *Source) answered() {
 	s.change(func(st *cloudtrail.Status) { st.Throttled = false })
 }
 
-func (s *Source) throttled(err error) {
-	s.fails(err)
-	s.change(func(st *cloudtrail.Status) { st.Throttled = true })
+// refused notes a request that failed. Throttling is told at once, for it may go
+// on for as long as a poll; what passes with the next attempt is not.
+func (s *Source) refused(err *Error) {
+	throttled := err.Result == ResultThrottled
+	if throttled {
+		s.fails(err)
+	}
+	s.change(func(st *cloudtrail.Status) { st.Throttled = throttled })
 }
 
 func (s *Source) fails(err error) {
