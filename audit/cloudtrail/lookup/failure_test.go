@@ -177,7 +177,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := build(t, cloudtrailtest.Config{})
-				w.idle(3*time.Hour, 100)
+				w.idle(5*time.Minute, 60)
 				fault.Times = -1
 				w.sim.Script(fault)
 				w.sim.Forget()
@@ -196,7 +196,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 				}
 				w.sim.Heal()
 				w.every = 5 * time.Minute
-				w.run(time.Hour, 0)
+				w.run(30*time.Minute, 0)
 				w.handedAll(time.Minute)
 				if st := w.source.Status(); !st.OK {
 					t.Errorf("status then %+v", st)

@@ -23,7 +23,7 @@ func TestSteady(t *testing.T) {
 			Seed: 1, Delay: cloudtrailtest.HeavyTail(2*time.Minute, 3*time.Hour),
 			Duplicates: .05, SharedCopies: .05, Corrections: .05, OtherPrincipals: .05, OtherServices: .2, Loss: .01,
 		}})
-		w.run(4*time.Hour, 2)
+		w.run(3*time.Hour, 2)
 		w.handedAll(10 * time.Minute)
 		st := w.source.Status()
 		if !st.OK || st.Throttled || st.Reason != "" || !st.Since.IsZero() || time.Since(st.LastSuccess) > time.Minute {
@@ -35,7 +35,7 @@ func TestSteady(t *testing.T) {
 		if !w.sink.settled.Equal(st.Watermark) {
 			t.Errorf("watermark %v, but settled up to %v", st.Watermark, w.sink.settled)
 		}
-		if n := len(w.sim.Requests()); n > 4*60*6 {
+		if n := len(w.sim.Requests()); n > 3*60*6 {
 			t.Errorf("%d requests", n)
 		}
 		if w.sim.Counts()["ThrottlingException"] > 0 {
@@ -103,15 +103,15 @@ func TestCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Constant(5 * time.Minute)}})
 		w.run(time.Hour, 10)
-		w.idle(48*time.Hour, 10)
+		w.idle(36*time.Hour, 10)
 		began, first := time.Now(), len(w.sink.coverage)
 		w.poll()
-		if took := time.Since(began); took < 8*time.Minute {
+		if took := time.Since(began); took < 6*time.Minute {
 			t.Fatalf("caught up in %v: nothing to see here", took)
 		}
 		w.handedAll(time.Minute)
 		lag := time.Duration(0)
-		tail := began.Add(-48 * time.Hour)
+		tail := began.Add(-36 * time.Hour)
 		for _, c := range w.sink.coverage[first:] {
 			if c.End.Sub(c.Start) > time.Hour {
 				t.Errorf("slice %v to %v", c.Start, c.End)
@@ -205,7 +205,7 @@ func TestThrottledForTenMinutes(t *testing.T) {
 func TestRestartAmidThePages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Constant(time.Minute)}})
-		w.idle(6*time.Hour, 20)
+		w.idle(150*time.Minute, 20)
 		stopped := errors.New("stopped")
 		stops := 0
 		for {
