@@ -40,8 +40,9 @@ type sinkQueue struct {
 	log      *slog.Logger
 	observer Observer
 
-	mu   sync.Mutex
-	next []byte // not given yet; a newer one takes its place
+	mu     sync.Mutex // guards what follows
+	next   []byte     // not given yet; a newer one takes its place
+	health CopyHealth
 
 	kick     chan struct{} // has room for one
 	closing  chan struct{} // closed by finish
@@ -53,7 +54,8 @@ func startSink(s Sink, log *slog.Logger, o Observer) *sinkQueue {
 	ctx, cancel := context.WithCancel(context.Background())
 	q := &sinkQueue{
 		sink: s, log: log.With("sink", s.Name()), observer: o,
-		kick: make(chan struct{}, 1), closing: make(chan struct{}), cancel: cancel, finished: make(chan struct{}),
+		health: CopyHealth{Name: s.Name(), OK: true},
+		kick:   make(chan struct{}, 1), closing: make(chan struct{}), cancel: cancel, finished: make(chan struct{}),
 	}
 	go q.run(ctx)
 	return q
@@ -68,6 +70,9 @@ func (l *Ledger) distribute(c signedCheckpoint) {
 func (q *sinkQueue) offer(checkpoint []byte) {
 	q.mu.Lock()
 	q.next = checkpoint
+	if q.health.Waiting.IsZero() {
+		q.health.Waiting = time.Now()
+	}
 	q.mu.Unlock()
 	select {
 	case q.kick <- struct{}{}:
@@ -138,17 +143,16 @@ func (q *sinkQueue) run(ctx context.Context) {
 // deliver tries once, and returns how long to wait before the next attempt, or
 // 0 if none is needed.
 func (q *sinkQueue) deliver(ctx context.Context, checkpoint []byte, retry time.Duration) time.Duration {
+	// A sink may hang and not heed its context, as a pipe that nobody reads.
+	stuck := time.AfterFunc(putTimeout+2*killGrace, func() { q.failed(errors.New("it has taken nothing for a while, and does not give up")) })
 	err := q.put(ctx, checkpoint)
+	stuck.Stop()
 	if err == nil {
-		if retry > 0 {
-			q.log.Info("audit ledger: copies of the checkpoint are delivered again")
-		}
+		q.delivered()
 		return 0
 	}
 	q.observer.Failed(StepCopy)
-	if retry == 0 {
-		q.log.Error("audit ledger: copy of the checkpoint not delivered", "error", err)
-	}
+	q.failed(err)
 	q.putBack(checkpoint)
 	return min(max(2*retry, firstPutRetry), maxPutRetry)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,9 @@ func TestSinkFails(t *testing.T) {
 		if h := l.Health(); !h.OK {
 			t.Errorf("a sink that fails makes the ledger ill: %+v", h)
 		}
+		if c := l.Copies(); len(c) != 1 || c[0].OK || c[0].Name != "slow" || c[0].Reason != "no route" || time.Since(c[0].Since) != 10*time.Minute || c[0].Waiting.IsZero() || !c[0].Delivered.IsZero() {
+			t.Errorf("copies %+v", c)
+		}
 		s.mu.Lock()
 		s.err = nil
 		s.mu.Unlock()
@@ -110,6 +114,9 @@ func TestSinkFails(t *testing.T) {
 		synctest.Wait()
 		if got := s.sizes(); got != "1" {
 			t.Errorf("sink got %q", got)
+		}
+		if c := l.Copies(); !c[0].OK || c[0].Reason != "" || !c[0].Waiting.IsZero() || c[0].Delivered.IsZero() {
+			t.Errorf("copies %+v", c)
 		}
 		if err := l.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -140,6 +147,50 @@ func TestSinkHangs(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("closing took %v", took)
 		}
+		synctest.Wait()
+	})
+}
+
+// deafSink does not heed its context, as a pipe that nobody reads.
+type deafSink struct{ blocked chan struct{} }
+
+func (deafSink) Name() string { return "deaf" }
+func (s deafSink) Put(context.Context, []byte) error {
+	<-s.blocked
+	return nil
+}
+
+// A sink that does not even give up is told of, and holds nobody up.
+func TestSinkIsDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newMemSource(lines(1, ""))
+		s := deafSink{make(chan struct{})}
+		var log bytes.Buffer
+		l := open(t, ledger.Config{FS: newMemFS(), Source: src, Sinks: []ledger.Sink{s}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		mustStep(t, l)
+		synctest.Wait()
+		if c := l.Copies(); !c[0].OK || c[0].Waiting.IsZero() {
+			t.Errorf("at first: %+v", c)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if c := l.Copies(); c[0].OK || c[0].Reason == "" || time.Since(c[0].Waiting) != time.Minute {
+			t.Errorf("after a minute: %+v", c)
+		}
+		if !strings.Contains(log.String(), "not delivered") {
+			t.Errorf("log: %s", &log)
+		}
+		src.grow(line(1, ""))
+		mustStep(t, l)
+		if c, _ := l.Checkpoint(); c.Size != 2 {
+			t.Errorf("signed %d entries", c.Size)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		close(s.blocked)
 		synctest.Wait()
 	})
 }

@@ -52,12 +52,14 @@ type gate struct {
 	cmd          *exec.Cmd
 	exited       chan error
 	stderr       *tail
+	stdout       *os.File
 }
 
 type gateOptions struct {
 	config map[string]any // over the defaults of startGate, section by section
 	keys   string         // keys.yaml; "" is callerKeys
 	env    []string
+	stdout *os.File // nil is /dev/null
 	aws    outpoststest.Config
 }
 
@@ -69,7 +71,7 @@ func startGate(tb testing.TB, o gateOptions) *gate {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(aws.Close)
-	g := &gate{AWS: aws, Dir: tb.TempDir()}
+	g := &gate{AWS: aws, Dir: tb.TempDir(), stdout: o.stdout}
 	if o.keys == "" {
 		o.keys = callerKeys
 	}
@@ -113,6 +115,9 @@ func (g *gate) Start(tb testing.TB, env ...string) {
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if g.stdout != nil {
+		cmd.Stdout = g.stdout
 	}
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)

@@ -37,14 +37,14 @@ and TLS files again, which it also does by itself when they change.`,
 		for _, warning := range loaded.Warnings() {
 			log.Warn(warning)
 		}
-		return serve(cmd.Context(), loaded.Config, log)
+		return serve(cmd.Context(), loaded.Config, log, p.stdout)
 	}
 	return cmd
 }
 
 // serve runs until ctx ends or a listener fails.
-func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
-	s, err := startService(ctx, c, log, substitutes{})
+func serve(ctx context.Context, c config.Config, log *slog.Logger, stdout io.Writer) error {
+	s, err := startService(ctx, c, log, substitutes{stdout: stdout})
 	if err != nil {
 		return &exitError{code: exitStart, err: err}
 	}

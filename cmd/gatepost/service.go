@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -60,6 +61,7 @@ type service struct {
 type substitutes struct {
 	credentials aws.CredentialsProvider
 	stsEndpoint string
+	stdout      io.Writer // of the process; nil discards
 }
 
 // How long stopping may take: answers in the making have upstream.timeout and then some, and the rest is flushing.
@@ -107,9 +109,13 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	if err != nil {
 		return nil, err
 	}
+	copies, err := checkpointCopies(c.Audit, sub.stdout)
+	if err != nil {
+		return nil, err
+	}
 	source := ledger.JournalSource(s.journal, c.Audit.Dir) // which can be read to its last line after the journal is closed
 	if s.ledger, err = ledger.Open(ctx, ledger.Config{
-		Dir: c.Audit.Dir, Origin: origin(c.Audit.Origin), Interval: c.Audit.CheckpointInterval, Source: source, Logger: log,
+		Dir: c.Audit.Dir, Origin: origin(c.Audit.Origin), Interval: c.Audit.CheckpointInterval, Source: source, Sinks: copies, Logger: log,
 	}); err != nil {
 		return nil, err
 	}

@@ -150,6 +150,15 @@ type Audit struct {
 	// Only what a checkpoint kept elsewhere covers is proof against a
 	// rewrite by whoever owns this machine.
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval" usage:"how often the log's state is signed"`
+	// CheckpointCopies are where each signed checkpoint is also put, out of
+	// reach of whoever can write the log: "stdout", one after the other;
+	// "file:" and a path, which then holds the newest, on another volume or
+	// machine; "command:" and a command by its full path, which gets it on
+	// its standard input. The words of a command are parted by spaces, and
+	// there is no shell. A copy that fails or hangs holds nothing up: the
+	// log and /readyz tell of it. At the start the log is compared with the
+	// files.
+	CheckpointCopies []string `yaml:"checkpoint_copies" type:"copies" usage:"where else checkpoints go: stdout, file:PATH, command:/PATH ARGUMENTS"`
 	// Origin is the log's name in checkpoints and events. Empty means
 	// gatepost/ and the host's name. Changing it begins a different log.
 	Origin string `yaml:"origin" type:"name" usage:"the log's name in checkpoints (default gatepost/<hostname>)"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
@@ -36,6 +37,17 @@ func (l *loader) checkFiles() {
 	}
 	if c.Audit.Dir != "" {
 		l.rejectDirectory("audit.dir", c.Audit.Dir, true)
+	}
+	for _, text := range c.Audit.CheckpointCopies {
+		switch to, err := ParseCheckpointCopy(text); {
+		case err != nil: // said before
+		case to.File != "":
+			l.rejectDirectory("audit.checkpoint_copies", filepath.Dir(to.File), false)
+		case to.Command != nil:
+			if _, err := exec.LookPath(to.Command[0]); err != nil {
+				l.reject("audit.checkpoint_copies", unreadable(to.Command[0], errors.Unwrap(err)))
+			}
+		}
 	}
 	if c.Correlate.Source == SourceTrailFiles && c.Correlate.TrailDir != "" {
 		l.rejectDirectory("correlate.trail_dir", c.Correlate.TrailDir, false)

@@ -78,6 +78,9 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 	emptied := loaded.Config
 	// An empty list in the file and no list at all are the same setting.
+	if len(emptied.Audit.CheckpointCopies) == 0 {
+		emptied.Audit.CheckpointCopies = nil
+	}
 	if len(emptied.Proxy.PublicNames) == 0 {
 		emptied.Proxy.PublicNames = nil
 	}
@@ -166,6 +169,7 @@ var samples = map[string]sample{
 	"audit.commit_timeout":               {text: "1s", want: time.Second},
 	"audit.segment_bytes":                {text: "1048576", want: int64(1 << 20)},
 	"audit.checkpoint_interval":          {text: "10s", want: 10 * time.Second},
+	"audit.checkpoint_copies":            {file: "[stdout, 'command:/usr/local/bin/witness --log fra1']", text: "stdout,command:/usr/local/bin/witness --log fra1", want: []string{"stdout", "command:/usr/local/bin/witness --log fra1"}},
 	"audit.origin":                       {text: "gatepost/fra1", want: "gatepost/fra1"},
 	"audit.index":                        {text: "sqlite", want: "sqlite"},
 	"audit.reserve":                      {text: "1.5GiB", want: int64(3 << 29)},

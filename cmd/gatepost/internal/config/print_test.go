@@ -51,6 +51,8 @@ func TestWarnings(t *testing.T) {
 			[]string{"flag --proxy.listen: proxy.listen: is every address", "flag --proxy.insecure-plaintext: proxy.insecure_plaintext: connection details"}},
 		{"every address by name", []string{"--proxy.listen=:8443", "--proxy.tls.cert-file=c", "--proxy.tls.key-file=k", "--proxy.public-names=gatepost.example:8443"}, nil},
 		{"admin", []string{"--admin.listen=192.0.2.1:9090", "--admin.tokens-file=t"}, []string{"speaks plain HTTP"}},
+		{"copies of checkpoints beside the log", []string{"--audit.dir=log", "--audit.checkpoint-copies=stdout,file:log/../log/copy,file:logs/copy,file:copy"},
+			[]string{"audit.checkpoint_copies: file:log/../log/copy is inside audit.dir"}},
 		{"no correlation", []string{"--correlate.source=off"}, []string{"stay unnoticed"}},
 	}
 	for _, tt := range tests {

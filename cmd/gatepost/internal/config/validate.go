@@ -156,6 +156,13 @@ func (l *loader) validateAudit() {
 	l.within("audit.commit_timeout", a.CommitTimeout, time.Millisecond, 30*time.Second)
 	l.sizeWithin("audit.segment_bytes", a.SegmentBytes, 64<<10, 64*gibibyte)
 	l.within("audit.checkpoint_interval", a.CheckpointInterval, 10*time.Millisecond, time.Hour)
+	for i, text := range a.CheckpointCopies {
+		if _, err := ParseCheckpointCopy(text); err != nil {
+			l.reject("audit.checkpoint_copies", err.Error())
+		} else if slices.Contains(a.CheckpointCopies[:i], text) {
+			l.reject("audit.checkpoint_copies", fmt.Sprintf("%q is given twice", text))
+		}
+	}
 	if a.Origin != "" && !originForm.MatchString(a.Origin) {
 		l.reject("audit.origin", fmt.Sprintf("%q cannot name a log: use letters, digits and . _ - / alone, at most 255, such as gatepost/fra1", a.Origin))
 	}

@@ -1,6 +1,20 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// within reports whether a file lies below a directory, by their names.
+func within(file, dir string) bool {
+	file, err1 := filepath.Abs(file)
+	dir, err2 := filepath.Abs(dir)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
+}
 
 // Warnings says what is permitted but seldom meant, one line each, in the
 // form of a fault.
@@ -19,6 +33,11 @@ func (l *Loaded) Warnings() []string {
 	}
 	if admin, err := parseAddress(c.Admin.Listen); err == nil && !admin.loopback() {
 		warn("admin.listen", fmt.Sprintf("%s is not loopback and speaks plain HTTP: let something in front of it encrypt, or tokens can be read", c.Admin.Listen))
+	}
+	for _, text := range c.Audit.CheckpointCopies {
+		if to, err := ParseCheckpointCopy(text); err == nil && to.File != "" && within(to.File, c.Audit.Dir) {
+			warn("audit.checkpoint_copies", fmt.Sprintf("%s is inside audit.dir: whoever rolls the log back rolls it back too; keep it on another volume or machine", text))
+		}
 	}
 	if c.Correlate.Source == SourceOff {
 		warn("correlate.source", "is off: no call is held against CloudTrail, and calls that go round the proxy stay unnoticed")
