@@ -63,7 +63,7 @@ func (w *world) reconcile(edit ...func(*reconcile.Config)) (r *reconcile.Reconci
 	w.t.Helper()
 	c := reconcile.Config{
 		Journal: w.journal, Archive: w.archive, Sources: []reconcile.Source{{Name: region, Source: w.source}}, PollInterval: 10 * time.Millisecond,
-		Correlate: correlate.Config{LateAfter: time.Minute, SettleAfter: time.Hour, Origin: "gatepost/test"}, Observer: w.found,
+		Correlate: correlate.Config{LateAfter: time.Minute, SettleAfter: time.Hour, Grace: time.Second, Origin: "gatepost/test"}, Observer: w.found,
 	}
 	for _, e := range edit {
 		e(&c)

@@ -71,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Reconciler, error) {
 			return nil, err
 		}
 	}
-	c.Correlate.Start = r.saved.Start
+	c.Correlate.Start = r.saved.Start.Truncate(time.Second) // as records have it
 	r.core, r.next = correlate.New(c.Correlate), r.saved.Low
 	r.state.done = r.next
 	return r, nil

@@ -19,6 +19,9 @@ func newConsole(s *service) *console.Console {
 	if s.cache != nil {
 		c.Purger, c.Cached = s.cache, cachedAnswers{s.cache}
 	}
+	if s.archive != nil {
+		c.Records = s.archive
+	}
 	return console.New(c)
 }
 
@@ -75,6 +78,8 @@ func (s *service) readiness(ctx context.Context) console.Readiness {
 		components["checkpoint_copies"] = copiesReadiness(copies)
 	}
 	components["index"] = console.Component{OK: true, Details: map[string]any{"entries": s.index.Indexed(), "lag": s.indexLag()}}
+
+	components["correlation"] = s.correlationReadiness()
 
 	return console.Readiness{Ready: journal.OK && up.OK, Components: components}
 }

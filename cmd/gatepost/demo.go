@@ -14,7 +14,6 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
 	"github.com/gatepost-proxy/gatepost/proxy/keyring"
-	"github.com/gatepost-proxy/gatepost/proxy/outposts/outpoststest"
 )
 
 func newDemoCommand(p *program) *cobra.Command {
@@ -22,9 +21,10 @@ func newDemoCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [--once] [--data-dir DIR]",
 		Short: "Show the whole story on this machine, without an AWS account",
-		Long: `Starts a simulated AWS, which verifies signatures as AWS does, and gatepost in
-front of it with its default settings, and calls through it with AWS's own SDK.
-Prints what each call came to and holds the log against it, then stays up.`,
+		Long: `Starts a simulated AWS, which verifies signatures as AWS does and has a CloudTrail
+of its own, and gatepost in front of it with its default settings, and calls
+through it with AWS's own SDK. Prints what each call came to, what CloudTrail says
+of each, and who went round the proxy; then stays up.`,
 		Example: `  gatepost demo
   gatepost demo --once   # for scripts: exit 0 only if everything held`,
 		Args: noArguments,
@@ -67,7 +67,7 @@ func runDemo(ctx context.Context, o demoOptions, out, talk io.Writer) (failed in
 			defer os.RemoveAll(dir)
 		}
 	}
-	aws, err := outpoststest.Start(outpoststest.Config{})
+	aws, err := startDemoAWS()
 	if err != nil {
 		return 0, err
 	}
@@ -76,6 +76,7 @@ func runDemo(ctx context.Context, o demoOptions, out, talk io.Writer) (failed in
 	c.Callers.KeysFile = filepath.Join(dir, "keys.yaml")
 	c.Audit.Dir = filepath.Join(dir, "audit")
 	c.Upstream.Endpoint = aws.URL
+	c.Correlate = demoCorrelate(aws.trail.URL)
 	c.Proxy.Listen, c.Admin.Listen = freeUnlessTaken(c.Proxy.Listen, o.once), freeUnlessTaken(c.Admin.Listen, o.once)
 	callers, err := demoKeys(ctx, c.Callers.KeysFile)
 	if err != nil {
@@ -143,6 +144,7 @@ func (d *demoStory) signpost(dir string) {
 	fmt.Fprintf(d.out, `
 It stays up until you press Ctrl-C. Try:
 
+  dashboard  %[1]s/
   metrics    %[1]s/metrics
   readiness  %[1]s/readyz
   the log    gatepost audit tail -f --data-dir %[2]s

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/cloudtrailtest"
+	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts/outpoststest"
 )
 
@@ -36,6 +37,15 @@ func startDemoAWS() (*demoAWS, error) {
 func (a *demoAWS) Close() {
 	a.Server.Close()
 	a.trail.Close()
+}
+
+// demoCorrelate is correlation at the pace of an audience: everything that takes CloudTrail minutes takes seconds here.
+func demoCorrelate(endpoint string) config.Correlate {
+	c := config.Default().Correlate
+	c.Endpoint = endpoint
+	c.PollInterval, c.LookupsPerSecond = 250*time.Millisecond, 20
+	c.LateAfter, c.SettleAfter = 2*time.Second, 10*time.Second
+	return c
 }
 
 // recordedCall is a call as its service would tell CloudTrail of it.

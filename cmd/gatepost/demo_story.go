@@ -25,17 +25,19 @@ import (
 const (
 	demoConnection = "conn0123456789abcdef"
 	demoAwkward    = "aB+/c9=="
+	demoLost       = "////"
 )
 
 // demoStory is the story as it is told: what was called, what came back, and whether that is what should have.
 type demoStory struct {
 	out     io.Writer
-	aws     *outpoststest.Server
+	aws     *demoAWS
 	service *service
 	callers map[string]demoKey
 	since   uint64 // the log's size when the story began
 
 	told   []demoAnswer
+	events map[string]audit.Event // the outcomes of calls, by id
 	failed int
 }
 
@@ -73,6 +75,10 @@ func (d *demoStory) tell(ctx context.Context) error {
 	d.get(ctx, installer, "a/b+=", "AWS's own error, passed through as it is", 400, "fwd=miss", "ThrottlingException")
 	d.get(ctx, installer, "a/b+=", "the next try", 200, "fwd=miss; stored", "")
 
+	d.chapter("An answer of AWS's is lost on its way")
+	d.aws.Script(outpoststest.Fault{When: outpoststest.ForConnection(demoLost), Damage: outpoststest.CloseBeforeAnswer})
+	d.get(ctx, installer, demoLost, "AWS is asked again; it carried out both", 200, "fwd=miss; stored", "")
+
 	d.chapter("A server is connected")
 	started, err := installer.StartConnection(ctx, &outposts.StartConnectionInput{
 		AssetId: aws.String("asset0001"), ClientPublicKey: aws.String(strings.Repeat("A", 43) + "="), NetworkInterfaceDeviceIndex: 0,
@@ -88,17 +94,28 @@ func (d *demoStory) tell(ctx context.Context) error {
 	if _, err := direct.GetConnection(ctx, &outposts.GetConnectionInput{ConnectionId: aws.String(demoConnection)}); err != nil {
 		return fmt.Errorf("call round the proxy: %w", err)
 	}
-	d.line("GetConnection", demoConnection, "straight to AWS: no event here, only in AWS's own record", "")
+	d.line("GetConnection", demoConnection, "straight to AWS: no event here, only in CloudTrail", "")
 	d.expect(len(d.aws.Calls()) == before+1, "AWS saw the call that went round the proxy")
 
-	return d.account(ctx)
+	if err := d.account(ctx); err != nil {
+		return err
+	}
+	if err := d.verdicts(ctx); err != nil {
+		return err
+	}
+	if err := d.verify(ctx); err != nil {
+		return err
+	}
+	d.conclude()
+	return nil
 }
 
 // account holds the log against what the callers and AWS saw.
 func (d *demoStory) account(ctx context.Context) error {
 	d.chapter("What the log says")
 	events := make(map[string]audit.Event)
-	var intents, outcomes, attempts int
+	d.events = events
+	var intents, outcomes, asked, attempts int
 	next := d.since
 	for line, err := range d.service.journal.Read(d.since) {
 		if err != nil {
@@ -116,6 +133,9 @@ func (d *demoStory) account(ctx context.Context) error {
 		case audit.KindOutcome:
 			outcomes++
 			attempts += len(e.Attempts)
+			if len(e.Attempts) > 0 {
+				asked++
+			}
 			events[e.ID] = e
 		}
 	}
@@ -130,21 +150,26 @@ func (d *demoStory) account(ctx context.Context) error {
 			ours := false
 			for _, e := range events {
 				for _, at := range e.Attempts {
-					ours = ours || at.RequestID == c.RequestID
+					ours = ours || at.RequestID == c.RequestID || at.RequestID == "" && strings.HasSuffix(c.UserAgent, " evt/"+e.ID)
 				}
 			}
 			d.expect(ours, "AWS's request %s is an attempt in the log", c.RequestID)
 		}
 	}
-	d.expect(seen == attempts && intents == attempts, "each of the %d calls AWS got from gatepost has its intent (%d) and its attempt (%d) in the log", seen, intents, attempts)
+	d.expect(seen == attempts, "each of the %d calls AWS got from gatepost is an attempt (%d) in the log", seen, attempts)
+	d.expect(intents == asked, "each of the %d calls that went to AWS had its intent (%d) on disk before", asked, intents)
 	d.expect(outcomes == len(d.told), "each of the %d answers has its outcome (%d) in the log", len(d.told), outcomes)
 	fmt.Fprintf(d.out, "  %d answers to callers, %d calls to AWS, %d entries in the log, each answer's entry on disk before the answer left.\n", len(d.told), seen, next-d.since)
+	return nil
+}
+
+// conclude says how it went.
+func (d *demoStory) conclude() {
 	if d.failed == 0 {
 		fmt.Fprintln(d.out, "\nEverything was as it should be.")
 	} else {
 		fmt.Fprintf(d.out, "\n%d expectations did not hold.\n", d.failed)
 	}
-	return nil
 }
 
 // client is AWS's SDK with nothing changed but where it connects to, and that it does not retry, so that each answer can be shown.

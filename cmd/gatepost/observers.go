@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/lookup"
+	"github.com/gatepost-proxy/gatepost/audit/correlate"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/cache"
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
@@ -23,6 +25,12 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 	for _, r := range http1.Reasons() {
 		rejections = append(rejections, string(r))
 	}
+	var findings []string
+	for _, kind := range correlate.Kinds() {
+		if kind != correlate.Covered { // which is a verdict
+			findings = append(findings, string(kind))
+		}
+	}
 	build := readBuild()
 	return metrics.New(metrics.Config{
 		Build:          metrics.Build{Version: build.Version, Commit: cmp.Or(build.Commit, "unknown"), GoVersion: build.Go, FIPS: build.FIPS140.Enabled},
@@ -32,6 +40,9 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 		CacheEvictions: cache.EvictionReasons(),
 		CacheFills:     cache.FillResults(),
 		Rejections:     rejections,
+
+		CorrelationFindings: findings,
+		CloudTrailLookups:   lookup.Results(),
 	})
 }
 
@@ -47,6 +58,11 @@ func (s *service) trackMetrics() {
 		s.metrics.Cache.Track(func() metrics.CacheState {
 			stats := s.cache.Stats()
 			return metrics.CacheState{Entries: stats.Entries, Bytes: stats.Bytes}
+		})
+	}
+	if s.reconciler != nil {
+		s.metrics.Correlation.Track(func() metrics.CorrelationState {
+			return metrics.CorrelationState{Attempts: s.reconciler.Counts(), LastSuccess: s.reconciler.Status().LastSuccess}
 		})
 	}
 	s.metrics.Keys.Track(func() metrics.ReloadState {

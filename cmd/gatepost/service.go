@@ -15,11 +15,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/archive"
 	"github.com/gatepost-proxy/gatepost/audit/console"
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
+	"github.com/gatepost-proxy/gatepost/audit/reconcile"
 	"github.com/gatepost-proxy/gatepost/cache"
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
 	"github.com/gatepost-proxy/gatepost/metrics"
@@ -49,6 +51,9 @@ type service struct {
 	callers  *http1.Server
 	console  *console.Console
 	admin    *http.Server
+
+	archive    *archive.Archive // nil, as reconciler, where correlation is off
+	reconciler *reconcile.Reconciler
 
 	callersListener, adminListener net.Listener
 
@@ -130,6 +135,9 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openCorrelation(ctx); err != nil {
+		return nil, err
+	}
 	if c.Cache.TTL > 0 {
 		s.cache, err = cache.New(cache.Config{
 			MaxBytes: c.Cache.MaxBytes, TTL: c.Cache.TTL, Scope: cache.Scope(c.Cache.Scope),
@@ -169,6 +177,9 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	}
 	s.follow(background, "ledger", s.ledger.Run)
 	s.follow(background, "index", s.index.Run)
+	if s.reconciler != nil {
+		s.follow(background, "correlation", s.reconciler.Run)
+	}
 	go func() { s.failed <- s.callers.Serve(s.callersListener) }()
 	go func() { s.failed <- s.admin.Serve(s.adminListener) }()
 	return s, nil
@@ -223,6 +234,9 @@ func (s *service) release(ctx context.Context) error {
 	}
 	if s.index != nil {
 		errs = append(errs, s.index.Close())
+	}
+	if s.archive != nil {
+		errs = append(errs, s.archive.Close())
 	}
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close(flush))
