@@ -29,11 +29,15 @@ func (c *Correlator) join(a *arrival, late bool) bool {
 	if !l.done && !late {
 		return false // the outcome will tell its attempts' request ids
 	}
-	r, why := c.candidate(l, a)
-	if r != 0 {
-		c.bind(r, a, byToken)
-	} else {
+	switch list, why := c.candidates(l, a); {
+	case len(list) == 0:
 		c.find(Bypass, a, c.callText(l), why)
+	case len(list) == 1 || a.request != (key{}):
+		c.bind(list[0], a, byToken)
+	case !late:
+		return false
+	default:
+		c.shareLater(a, list)
 	}
 	return true
 }
@@ -52,18 +56,19 @@ func (c *Correlator) joinRequest(r ref, a *arrival) {
 	c.bind(r, a, byRequest)
 }
 
-// candidate returns the attempt of a call that a record which names the call is
-// most likely of: that from which it differs least, the first of equals. Without
-// one it says why.
-func (c *Correlator) candidate(l *call, a *arrival) (best ref, why string) {
+// candidates returns the attempts of a call that a record which names the call
+// may be of: of those without a record the ones from which it differs least. The
+// ones that must have a record go before those of which nobody knows; among these
+// the first does. Without any it says why.
+func (c *Correlator) candidates(l *call, a *arrival) (list []ref, why string) {
 	if l.first == 0 {
-		return 0, "The user agent names a call for which gatepost sent nothing."
+		return nil, "The user agent names a call for which gatepost sent nothing."
 	}
 	if field := contradicts(l.shape, &a.record); field != "" {
-		return 0, fmt.Sprintf("The user agent names a call of gatepost's whose %s is another.", field)
+		return nil, fmt.Sprintf("The user agent names a call of gatepost's whose %s is another.", field)
 	}
 	why = "The user agent names a call of gatepost's whose attempts have other request ids."
-	least := 0
+	least, sure := 0, false
 	for r, t := range c.attemptsOf(l) {
 		if !compatible(t, a) {
 			continue
@@ -73,11 +78,15 @@ func (c *Correlator) candidate(l *call, a *arrival) (best ref, why string) {
 			continue
 		}
 		d := c.compare(l, t, &a.record)
-		if n := len(d.grave); best == 0 || n < least {
-			best, least = r, n
+		n, must := len(d.grave), t.traits&(unsure|unexpected) == 0
+		switch {
+		case len(list) == 0 || n < least || n == least && must && !sure:
+			list, least, sure = append(list[:0], r), n, must
+		case n == least && must && sure:
+			list = append(list, r)
 		}
 	}
-	return best, why
+	return list, why
 }
 
 // minPrefix is how much of a request id has to be left of one that was cut.

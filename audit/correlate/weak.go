@@ -47,19 +47,30 @@ func (c *Correlator) fitting(b *bucket) *fitting {
 // joinWeakly looks for the attempts that a record could be of whose request id
 // and user agent tell nothing, or nothing that is known.
 func (c *Correlator) joinWeakly(a *arrival) {
-	switch list := c.candidates(a); len(list) {
+	switch list := c.fittingAttempts(a); len(list) {
 	case 0:
 		c.find(Bypass, a, "", "No call to AWS in the log fits: the record has no user agent, and no request id that the log knows.")
 	case 1:
 		c.bind(list[0], a, weak)
 	default:
-		c.share(a, list)
+		c.shareLater(a, list)
 	}
 }
 
-// candidates returns attempts without a record that a record fits, at most
+// shareLater lets a record that could be several attempts' wait until these
+// settle: most have got records of their own by then.
+func (c *Correlator) shareLater(a *arrival, list []ref) {
+	settled := a.at + max(int64(c.cfg.Grace), int64(c.cfg.SettleAfter)-2*weakWindow-c.clockMargin())
+	if c.now < settled && a.waits {
+		c.waiting.queue.push(settled, a)
+		return
+	}
+	c.share(a, list)
+}
+
+// fittingAttempts returns attempts without a record that a record fits, at most
 // maxCandidates.
-func (c *Correlator) candidates(a *arrival) (list []ref) {
+func (c *Correlator) fittingAttempts(a *arrival) (list []ref) {
 	r := &a.record
 	connections := c.connectionHashes(r.Request.ConnectionID)
 	from := floorDiv(a.at-int64(c.cfg.Grace)-weakWindow, minute)
@@ -133,8 +144,9 @@ func (c *Correlator) share(a *arrival, list []ref) {
 	}
 }
 
-// leaveGroups takes an attempt out of all groups. When that leaves one candidate
-// to a record, the record is its.
+// leaveGroups takes an attempt out of all groups. A record to which that leaves
+// one candidate is judged again: with more candidates than a group has, another
+// may take the place.
 func (c *Correlator) leaveGroups(r ref, matched bool) {
 	groups := c.groups[r]
 	delete(c.groups, r)
@@ -142,14 +154,11 @@ func (c *Correlator) leaveGroups(r ref, matched bool) {
 	for _, g := range groups {
 		g.candidates = slices.DeleteFunc(g.candidates, func(other ref) bool { return other == r })
 		switch {
+		case len(g.candidates) <= 1 && matched:
+			c.dropGroup(g.arrival.event)
+			c.judge(g.arrival)
 		case len(g.candidates) == 0:
 			delete(c.grouped, g.arrival.event)
-		case len(g.candidates) == 1 && matched:
-			last := g.candidates[0]
-			c.dropGroup(g.arrival.event)
-			if c.attempts.at(last).event == (key{}) {
-				c.bind(last, g.arrival, weak)
-			}
 		}
 	}
 }
