@@ -1,0 +1,56 @@
+package trail
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+)
+
+// Config says what a source reads.
+type Config struct {
+	// Paths are directories, read with all below them, and log files.
+	Paths []string
+
+	// Keys is a directory of CloudTrail's public keys: files *.json, as "aws
+	// cloudtrail list-public-keys" prints them. Without it no signature is checked and
+	// nothing is complete.
+	Keys string
+
+	// Places keeps which windows are done with. nil is for a source that is read once.
+	Places cloudtrail.Places
+
+	// Grace is how long a file that is missing or not whole is waited for, counted from
+	// when that was noticed: a sync tool may be at it. Zero is 15 minutes.
+	Grace time.Duration
+
+	// Offline is for files to which none will be added: there is no grace.
+	Offline bool
+
+	Logger *slog.Logger // nil discards
+
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (c Config) check() (Config, error) {
+	c.Grace = cmp.Or(c.Grace, 15*time.Minute)
+	if c.Offline {
+		c.Grace = 0
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if len(c.Paths) == 0 {
+		return c, errors.New("trail: Paths are needed")
+	}
+	if c.Grace < 0 {
+		return c, errors.New("trail: Grace cannot be negative")
+	}
+	return c, nil
+}

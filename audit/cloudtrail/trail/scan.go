@@ -1,0 +1,224 @@
+package trail
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A file whose name has a time before CloudTrail's or ahead of ours says nothing of
+// a window.
+const (
+	launched = 2013
+	ahead    = 24 * time.Hour
+)
+
+// streamKey names the log files of an account in a region.
+type streamKey struct{ account, region string }
+
+func (k streamKey) String() string { return k.account + "/" + k.region }
+
+// stream is what a scan found of an account in a region. Lists are in the order of
+// the names' times.
+type stream struct {
+	streamKey
+	logs       map[time.Time][]*file // by the hour of their delivery
+	byBase     map[string][]*file    // the log files
+	digests    map[string][]*file    // by trail
+	backfills  []*file
+	signatures map[string]*file // of digests, by the digest's base
+	first      time.Time        // hour of the earliest file
+	newest     time.Time        // time of the latest file
+}
+
+// tree is what a scan found.
+type tree struct {
+	streams []*stream
+	strays  []*file
+	files   int // that can hold records
+}
+
+// scan looks for files under the configured paths, but for directories of days
+// that are over before from.
+func (s *Source) scan(from time.Time) (*tree, error) {
+	s.scans++
+	t := &tree{}
+	streams := map[streamKey]*stream{}
+	for _, root := range s.config.Paths {
+		real, err := filepath.EvalSymlinks(root)
+		if err != nil {
+			return nil, fmt.Errorf("look for log files: %w", err)
+		}
+		err = filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				if os.IsNotExist(err) && path != real {
+					return nil // a sync tool's temporary file
+				}
+				return err
+			}
+			if entry.IsDir() {
+				if path != real && before(filepath.ToSlash(path), from) {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			n := parseName(filepath.ToSlash(path))
+			if n.kind == other && path == real {
+				n = name{kind: stray, base: path}
+			}
+			if !n.time.IsZero() && (n.time.Year() < launched || n.time.After(s.asOf.Add(ahead))) {
+				n = name{kind: stray, base: n.base}
+			}
+			if n.kind == other || !entry.Type().IsRegular() {
+				return nil
+			}
+			info, err := entry.Info()
+			if os.IsNotExist(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			f := s.see(n, path, info)
+			if n.kind == stray {
+				t.strays = append(t.strays, f)
+				t.files++
+				return nil
+			}
+			key := streamKey{n.account, n.region}
+			if streams[key] == nil {
+				streams[key] = newStream(key)
+			}
+			streams[key].add(f)
+			if n.kind == log {
+				t.files++
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for log files: %w", err)
+		}
+	}
+	for path, c := range s.contents {
+		if c.scan != s.scans {
+			delete(s.contents, path)
+		}
+	}
+	for _, st := range streams {
+		st.sort()
+		t.streams = append(t.streams, st)
+	}
+	slices.SortFunc(t.streams, func(a, b *stream) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(t.strays, func(a, b *file) int { return cmp.Compare(a.path, b.path) })
+	return t, nil
+}
+
+// see returns a file with what is known of its content.
+func (s *Source) see(n name, path string, info fs.FileInfo) *file {
+	c := s.contents[path]
+	if c == nil || c.size != info.Size() || !c.mtime.Equal(info.ModTime()) {
+		c = &content{size: info.Size(), mtime: info.ModTime(), first: s.asOf}
+		s.contents[path] = c
+	}
+	c.scan = s.scans
+	return &file{name: n, path: path, size: info.Size(), mtime: info.ModTime(), content: c}
+}
+
+func newStream(key streamKey) *stream {
+	return &stream{
+		streamKey:  key,
+		logs:       map[time.Time][]*file{},
+		byBase:     map[string][]*file{},
+		digests:    map[string][]*file{},
+		signatures: map[string]*file{},
+	}
+}
+
+func (st *stream) add(f *file) {
+	switch f.kind {
+	case log:
+		hour := f.time.Truncate(time.Hour)
+		st.logs[hour] = append(st.logs[hour], f)
+		st.byBase[f.base] = append(st.byBase[f.base], f)
+	case digest:
+		st.digests[f.trail] = append(st.digests[f.trail], f)
+	case backfill:
+		st.backfills = append(st.backfills, f)
+		return // it may come long after its time
+	case signature:
+		st.signatures[f.base] = f
+		return
+	}
+	if st.first.IsZero() || f.time.Before(st.first) {
+		st.first = f.time.Truncate(time.Hour)
+	}
+	if f.time.After(st.newest) {
+		st.newest = f.time
+	}
+}
+
+func (st *stream) sort() {
+	byTime := func(a, b *file) int {
+		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.base, b.base), cmp.Compare(a.path, b.path))
+	}
+	for _, files := range st.logs {
+		slices.SortFunc(files, byTime)
+	}
+	for trail, files := range st.digests {
+		slices.SortFunc(files, byTime)
+		// Copies of a digest are one digest: which one is read makes no difference, for
+		// both have to be what the next digest says.
+		st.digests[trail] = slices.CompactFunc(files, func(a, b *file) bool { return a.base == b.base })
+	}
+	slices.SortFunc(st.backfills, byTime)
+}
+
+// delivered returns the log files with which a window's records come, and some of
+// the windows around it.
+func (st *stream) delivered(hour time.Time) []*file {
+	var files []*file
+	for h := hour; h.Before(hour.Add(time.Hour + Settle)); h = h.Add(time.Hour) {
+		files = append(files, st.logs[h]...)
+	}
+	return files
+}
+
+// from returns the digests that end after t.
+func from(digests []*file, t time.Time) []*file {
+	i, _ := slices.BinarySearchFunc(digests, t.Add(1), func(f *file, t time.Time) int { return f.time.Compare(t) })
+	return digests[i:]
+}
+
+// fingerprint changes when a file does that a window's judgement depends on.
+func (st *stream) fingerprint(hour time.Time, keys keyring) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintln(h, keys.fingerprints())
+	note := func(f *file) {
+		if f != nil {
+			fmt.Fprintf(h, "%s\n%d %d\n", f.path, f.size, f.mtime.UnixNano())
+		}
+	}
+	for _, f := range st.delivered(hour) {
+		note(f)
+	}
+	for _, trail := range slices.Sorted(maps.Keys(st.digests)) {
+		for _, f := range from(st.digests[trail], hour) {
+			if f.time.After(hour.Add(Settle + overdue + 2*time.Hour)) {
+				break
+			}
+			note(f)
+			note(st.signatures[f.base])
+		}
+	}
+	for _, f := range st.backfills {
+		note(f)
+		note(st.signatures[f.base])
+	}
+	return h.Sum64()
+}
