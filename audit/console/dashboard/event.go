@@ -67,9 +67,9 @@ type document struct{ Title, Text string }
 func indented(line []byte) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, line, "", "  "); err != nil {
-		return string(line)
+		return visibleLines(string(line))
 	}
-	return b.String()
+	return visibleLines(b.String())
 }
 
 // Export is the address of the export of the event, and all about it.

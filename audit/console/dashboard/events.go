@@ -82,6 +82,9 @@ func newRow(e *index.Entry) row {
 			r.StatusTone = statusTone(v.Status)
 		}
 	}
+	for _, text := range []*string{&r.Who, &r.What, &r.On, &r.Result} {
+		*text = visible(*text)
+	}
 	return r
 }
 
@@ -100,7 +103,6 @@ func rows(entries []index.Entry) []row {
 type field struct {
 	Name, Label, Value, Hint string
 	Options                  []string // of a closed set
-	Time                     bool
 }
 
 // Fields are all filters of the API.
@@ -117,10 +119,10 @@ func (v Events) Fields() []field {
 		{Name: "state", Label: "CloudTrail state", Value: get("state"), Options: States()},
 		{Name: "kind", Label: "Kind", Value: get("kind"), Options: []string{"outcome", "intent", "verdict", "finding", "admin", "system"}},
 		{Name: "also", Label: "Also list", Value: get("also"), Options: []string{"intent", "verdict", "intent,verdict"}},
-		{Name: "request_id", Label: "Request id", Value: get("request_id"), Hint: "of AWS, or an event’s id"},
-		{Name: "q", Label: "Text", Value: get("q"), Hint: "in ids, principals, user agents"},
-		{Name: "since", Label: "Since (UTC)", Value: get("since"), Hint: "2026-11-23 12:00 or 24h", Time: true},
-		{Name: "until", Label: "Until (UTC)", Value: get("until"), Hint: "2026-11-24 or 15m", Time: true},
+		{Name: "request_id", Label: "Request id", Value: get("request_id"), Hint: "AWS’s, or an event’s id"},
+		{Name: "q", Label: "Text", Value: get("q"), Hint: "part of a name or id"},
+		{Name: "since", Label: "Since (UTC)", Value: get("since"), Hint: "24h, 2026-11-23 12:00"},
+		{Name: "until", Label: "Until (UTC)", Value: get("until"), Hint: "15m, 2026-11-24"},
 	}
 	return list
 }

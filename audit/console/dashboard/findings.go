@@ -55,6 +55,11 @@ func (v Findings) Rows() []finding {
 		own.Operation = "" // stands in the title
 		if own.Kind == audit.KindFinding {
 			own.Principal = ""
+			if own.Upstream != nil { // whose identity does, too
+				u := *own.Upstream
+				u.IdentityARN = ""
+				own.Upstream = &u
+			}
 		}
 		s.facts(&own)
 		f.Facts = s.Facts

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gatepost-proxy/gatepost/audit"
 )
@@ -26,6 +27,8 @@ func (p *Pages) functions() template.FuncMap {
 		"event":      eventPath,
 		"connection": ConnectionPath,
 		"query":      queryPath,
+		"visible":    visible,
+		"short":      shortClock,
 		"len10":      func(n int) int { return n * 10 },
 	}
 }
@@ -97,6 +100,40 @@ func spanText(d time.Duration) string {
 // clock is a time to the millisecond in UTC. Scripts write the viewer's own in the
 // same form, so that nothing moves.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+// shortClock is clock to the second.
+func shortClock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+// visible writes what does not show itself, or turns text around, as the log
+// does. A tab or the end of a line is among it: what is shown is one line.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, hides) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !hides(r):
+			b.WriteRune(r)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+	}
+	return b.String()
+}
+
+func hides(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
+
+// visibleLines is visible for a text of several lines.
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = visible(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
 
 // words makes a text of a word of the schema.
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }

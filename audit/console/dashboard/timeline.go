@@ -69,7 +69,7 @@ func (v Event) call() []step {
 
 func (v Event) received() step {
 	e := v.E()
-	s := step{Title: "Received", Word: e.Operation, Time: v.Received()}
+	s := step{Title: "Received", Word: visible(e.Operation), Time: v.Received()}
 	if e.Kind == audit.KindIntent {
 		s.Time = e.Time
 	}
@@ -120,7 +120,7 @@ func (v Event) verified() step {
 // decided is the policy, and what the cache had.
 func (v Event) decided() step {
 	e := v.E()
-	s := step{Title: "Decided", Word: string(e.Decision)}
+	s := step{Title: "Decided", Word: visible(string(e.Decision))}
 	switch e.Decision {
 	case audit.Allow:
 		s.Word, s.Tone = "allowed", toneGood
@@ -193,9 +193,9 @@ func (v Event) answered() step {
 // other is an event that is no call.
 func (v Event) other() step {
 	e := v.E()
-	s := step{Title: componentTitle(string(e.Kind)), Word: words(e.Action), Time: e.Time}
+	s := step{Title: componentTitle(string(e.Kind)), Word: visible(words(e.Action)), Time: e.Time}
 	if e.State != "" {
-		s.Word, s.Tone = words(e.State), stateTone(e.State)
+		s.Word, s.Tone = visible(words(e.State)), stateTone(e.State)
 	}
 	s.facts(e)
 	return s
@@ -204,12 +204,12 @@ func (v Event) other() step {
 // about is an entry that refers to the event.
 func (v Event) about(entry *index.Entry) step {
 	e := &entry.Event
-	s := step{Title: componentTitle(string(e.Kind)), Word: words(e.Action), Time: e.Time}
+	s := step{Title: componentTitle(string(e.Kind)), Word: visible(words(e.Action)), Time: e.Time}
 	if e.Kind == audit.KindVerdict {
 		s.Title += " on attempt " + strconv.Itoa(e.OfAttempt+1)
 	}
 	if e.State != "" {
-		s.Word, s.Tone = words(e.State), stateTone(e.State)
+		s.Word, s.Tone = visible(words(e.State)), stateTone(e.State)
 	}
 	s.facts(e)
 	s.link("event", e.ID, eventPath(e.ID))
@@ -254,19 +254,19 @@ func (s *step) facts(e *audit.Event) {
 
 func (s *step) add(name, value string) {
 	if value != "" {
-		s.Facts = append(s.Facts, fact{Name: name, Value: value})
+		s.Facts = append(s.Facts, fact{Name: name, Value: visible(value)})
 	}
 }
 
 func (s *step) code(name, value string) {
 	if value != "" {
-		s.Facts = append(s.Facts, fact{Name: name, Value: value, Code: true})
+		s.Facts = append(s.Facts, fact{Name: name, Value: visible(value), Code: true})
 	}
 }
 
 func (s *step) link(name, value, to string) {
 	if value != "" {
-		s.Facts = append(s.Facts, fact{Name: name, Value: value, Code: true, Link: to})
+		s.Facts = append(s.Facts, fact{Name: name, Value: visible(value), Code: true, Link: to})
 	}
 }
 

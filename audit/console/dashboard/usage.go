@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/index"
@@ -35,8 +34,7 @@ func (Connections) view() (name, section, title string) {
 type usage struct {
 	index.Usage
 	Last  *row
-	From  string // where the last call came from
-	Agent string
+	From  string    // where the last call came from
 	Until time.Time // when the last answer in the cache goes; zero: none is in it
 	Key   *Key
 }
@@ -45,7 +43,7 @@ func newUsage(u index.Usage) usage {
 	made := usage{Usage: u}
 	if u.Last != nil {
 		r := newRow(u.Last)
-		made.Last, made.From, made.Agent = &r, u.Last.Event.SourceIP, u.Last.Event.UserAgent
+		made.Last, made.From = &r, visible(u.Last.Event.SourceIP)
 	}
 	return made
 }
@@ -169,10 +167,4 @@ func (v Callers) Older() string {
 		return ""
 	}
 	return queryPath("/callers", "cursor", v.Next)
-}
-
-// shortAgent is the first product of a user agent.
-func shortAgent(agent string) string {
-	first, _, _ := strings.Cut(agent, " ")
-	return first
 }

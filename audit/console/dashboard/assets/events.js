@@ -21,6 +21,12 @@
 
   const words = (s) => (s || '').replaceAll('_', ' ');
 
+  // visible writes what does not show itself, or turns text around, as the log does.
+  const visible = (s) => s.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => {
+    const code = c.codePointAt(0);
+    return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+
   function took(us) {
     if (us < 1000) return `${us}\u00a0µs`;
     if (us < 100000) return `${(us / 1000).toFixed(1)}\u00a0ms`;
@@ -76,6 +82,7 @@
         row.result = e.detail || '';
         if (e.status > 0) row.statusTone = statusTone(e.status);
     }
+    for (const name of ['who', 'what', 'on', 'result']) row[name] = visible(row[name]);
     return row;
   }
 

@@ -14,7 +14,8 @@ const gatepost = (() => {
     const d = new Date(iso);
     if (Number.isNaN(d.getTime())) return;
     element.dateTime = iso;
-    element.textContent = localOf(d);
+    const length = 'short' in element.dataset ? 19 : 23;
+    element.textContent = localOf(d).slice(0, length);
     element.title = utcOf(d) + ' UTC';
   }
 
