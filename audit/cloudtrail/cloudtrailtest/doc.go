@@ -19,6 +19,9 @@
 // request again with the signer of AWS's own SDK. [Simulator.Script] makes requests
 // to come go wrong, and [Simulator.Requests] tells what was asked.
 //
+// [Simulator.Trail] writes what is delivered as a trail's log files, with signed
+// digests and with the faults that validation has to find.
+//
 // A simulator keeps what it is told in memory, some 200 bytes a call, and renders
 // records when they are asked for. All methods are safe for concurrent use.
 package cloudtrailtest

@@ -1,17 +1,19 @@
 package cloudtrailtest
 
 import (
+	"crypto"
 	"crypto/md5"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"time"
 )
 
-// PublicKey is a key that digests are signed with, as ListPublicKeys tells it.
-type PublicKey struct {
+// publicKey is a key that digests are signed with, as ListPublicKeys tells it.
+type publicKey struct {
 	Value             []byte  `json:"Value"` // PKCS #1, DER
 	ValidityStartTime float64 `json:"ValidityStartTime"`
 	ValidityEndTime   float64 `json:"ValidityEndTime"`
@@ -33,13 +35,24 @@ func (s *Simulator) signingKey() *rsa.PrivateKey {
 	return s.key
 }
 
-// PublicKey is the key that [Simulator.WriteTrail] signs with.
+// PublicKey is the key that a [Trail] signs with.
 func (s *Simulator) PublicKey() *rsa.PublicKey { return &s.signingKey().PublicKey }
 
 func fingerprint(key *rsa.PublicKey) string {
 	sum := md5.Sum(x509.MarshalPKCS1PublicKey(key))
 	return hex.EncodeToString(sum[:])
 }
+
+// sign is a signature as CloudTrail makes it of a digest: SHA-256 with RSA,
+// hexadecimal.
+func sign(key *rsa.PrivateKey, text string) (string, error) {
+	hash := sha256.Sum256([]byte(text))
+	raw, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, hash[:])
+	return hex.EncodeToString(raw), err
+}
+
+// PublicKeys is what "aws cloudtrail list-public-keys" prints.
+func (s *Simulator) PublicKeys() []byte { return encode(s.keyList(nil, nil)) }
 
 // publicKeys answers ListPublicKeys.
 func (s *Simulator) publicKeys(body []byte) (any, *refusal) {
@@ -50,15 +63,20 @@ func (s *Simulator) publicKeys(body []byte) (any, *refusal) {
 	if in.StartTime != nil && in.EndTime != nil && *in.StartTime > *in.EndTime {
 		return nil, refuse("InvalidTimeRangeException", "The start time is after the end time.")
 	}
+	return s.keyList(in.StartTime, in.EndTime), nil
+}
+
+// keyList has the keys that were valid between two times; nil is no bound.
+func (s *Simulator) keyList(start, end *float64) any {
 	now := float64(s.now().Unix())
-	key := PublicKey{
+	key := publicKey{
 		Value:             x509.MarshalPKCS1PublicKey(s.PublicKey()),
 		ValidityStartTime: now - keyLifetime.Seconds(), ValidityEndTime: now + keyLifetime.Seconds(),
 		Fingerprint: fingerprint(s.PublicKey()),
 	}
-	list := []PublicKey{}
-	if (in.StartTime == nil || *in.StartTime <= key.ValidityEndTime) && (in.EndTime == nil || *in.EndTime >= key.ValidityStartTime) {
+	list := []publicKey{}
+	if (start == nil || *start <= key.ValidityEndTime) && (end == nil || *end >= key.ValidityStartTime) {
 		list = append(list, key)
 	}
-	return map[string]any{"PublicKeyList": list}, nil
+	return map[string]any{"PublicKeyList": list}
 }
