@@ -63,13 +63,12 @@ func (c *Correlator) rejudge(r ref, a *arrival) {
 	}
 	c.noteAll(a, sighting{attempt: r, fate: joined})
 	if t.evidence < byRequest {
-		a.record = cloneRecord(&a.record)
 		c.hold(r, a)
 	} else {
 		delete(c.held, r)
 		c.canary(r, a)
 	}
-	d := c.compare(l, t, &a.record)
+	d := c.compare(l, t, a.record)
 	if said&amendedSaid == 0 {
 		c.findAmended(a, c.callText(l), d)
 	}

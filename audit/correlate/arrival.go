@@ -8,16 +8,18 @@ import (
 
 // arrival is a record that is being judged, or may have to be judged again.
 type arrival struct {
-	record   cloudtrail.Record
+	record   *cloudtrail.Record // the caller's, unless it is kept
 	event    key
 	shared   key
 	request  key // zero if the record tells none
 	original key // of an amendment: the record that it corrects
-	token    key // the call that the user agent names
+	token    key // the call that the user agent names, see name
 	named    bool
+	read     bool  // the user agent was
 	at       int64 // eventTime
 	seen     int64
 	waits    bool
+	kept     bool
 }
 
 // sighting is what became of a record.
@@ -45,8 +47,12 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 	if r.EventSource != cloudtrail.EventSource || r.EventType != eventTypeCall || r.EventID == "" {
 		return
 	}
+	s, known := c.seen[keyOf(r.EventID)]
+	if known && s.fate&waits != 0 {
+		return
+	}
 	a := c.arrive(r, seen)
-	if s, ok := c.seen[a.event]; ok {
+	if known {
 		c.again(a, s)
 		return
 	}
@@ -67,7 +73,7 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 }
 
 func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
-	a := &arrival{record: *r, event: keyOf(r.EventID), at: nanos(r.EventTime), seen: seen}
+	a := &arrival{record: r, event: keyOf(r.EventID), at: nanos(r.EventTime), seen: seen}
 	if seen > 0 {
 		a.at = min(a.at, seen) // a time to come would be waited for
 	}
@@ -76,9 +82,6 @@ func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
 	}
 	if !cloudtrail.Unknown(r.SharedEventID) {
 		a.shared = keyOf(r.SharedEventID)
-	}
-	if id, ok := cloudtrail.EventToken(r.UserAgent); ok {
-		a.token, a.named = keyOf(id), true
 	}
 	if d := r.Addendum; d != nil && d.Reason == reasonUpdated {
 		a.original = keyOf(d.OriginalEventID)
@@ -90,6 +93,17 @@ func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
 		}
 	}
 	return a
+}
+
+// name returns the call that the user agent names, if it names one.
+func (a *arrival) name() (key, bool) {
+	if !a.read {
+		a.read = true
+		if id, ok := cloudtrail.EventToken(a.record.UserAgent); ok {
+			a.token, a.named = keyOf(id), true
+		}
+	}
+	return a.token, a.named
 }
 
 // note remembers what became of a record. It is forgotten no earlier than a call
@@ -155,6 +169,7 @@ func (c *Correlator) validAttempt(r ref, a *arrival) ref {
 const maxHeld = 1 << 16
 
 func (c *Correlator) hold(r ref, a *arrival) {
+	a.keep()
 	if _, ok := c.held[r]; !ok {
 		c.heldOrder = append(c.heldOrder, r)
 	}
@@ -170,24 +185,37 @@ func (c *Correlator) wait(a *arrival) {
 	c.note(a.event, sighting{fate: waits}, a.at)
 	c.note(a.shared, sighting{fate: waits}, a.at)
 	a.waits = true
-	a.record = cloneRecord(&a.record)
+	a.keep()
 	c.waiting.add(a, a.at+int64(c.cfg.Grace), c.live)
 }
 
-// cloneRecord frees a record from the document that it was read from.
-func cloneRecord(r *cloudtrail.Record) cloudtrail.Record {
-	clone := *r
+// keep makes the record the arrival's own, and frees what is kept of it from the
+// document that it was read from.
+func (a *arrival) keep() {
+	if a.kept {
+		return
+	}
+	a.kept = true
+	a.name()
+	r := *a.record
 	for _, s := range []*string{
-		&clone.EventName, &clone.AWSRegion, &clone.SourceIP, &clone.UserAgent, &clone.ErrorCode, &clone.RequestID,
-		&clone.EventID, &clone.SharedEventID, &clone.RecipientID, &clone.Request.ConnectionID, &clone.TLS.Host, &clone.TLS.Version,
-		&clone.UserIdentity.ARN, &clone.UserIdentity.AccountID, &clone.UserIdentity.AccessKeyID, &clone.UserIdentity.IssuerARN,
+		&r.EventName, &r.AWSRegion, &r.SourceIP, &r.UserAgent, &r.ErrorCode, &r.RequestID, &r.EventID, &r.SharedEventID, &r.RecipientID,
+		&r.Request.ConnectionID, &r.TLS.Host, &r.TLS.Version,
+		&r.UserIdentity.ARN, &r.UserIdentity.AccountID, &r.UserIdentity.AccessKeyID, &r.UserIdentity.IssuerARN,
 	} {
 		*s = strings.Clone(*s)
 	}
-	clone.ErrorMessage, clone.VPCEndpointID, clone.TLS.Cipher = "", "", ""
-	clone.UserIdentity.PrincipalID, clone.UserIdentity.UserName, clone.UserIdentity.InvokedBy, clone.UserIdentity.SourceID = "", "", "", ""
-	clone.UserIdentity.Type, clone.EventVersion, clone.EventSource, clone.EventType = "", "", cloudtrail.EventSource, eventTypeCall
-	return clone
+	r.ErrorMessage, r.VPCEndpointID, r.TLS.Cipher = "", "", ""
+	r.UserIdentity.PrincipalID, r.UserIdentity.UserName, r.UserIdentity.InvokedBy, r.UserIdentity.SourceID = "", "", "", ""
+	r.UserIdentity.Type, r.EventVersion, r.EventSource, r.EventType = "", "", cloudtrail.EventSource, eventTypeCall
+	if d := r.Addendum; d != nil {
+		own := cloudtrail.Addendum{Reason: strings.Clone(d.Reason), OriginalRequestID: strings.Clone(d.OriginalRequestID), OriginalEventID: strings.Clone(d.OriginalEventID)}
+		for _, f := range d.UpdatedFields {
+			own.UpdatedFields = append(own.UpdatedFields, strings.Clone(f))
+		}
+		r.Addendum = &own
+	}
+	a.record = &r
 }
 
 // waiting are the records that nobody has claimed yet.
@@ -211,8 +239,8 @@ func (w *waiting) add(a *arrival, due int64, live bool) {
 	if a.request != (key{}) {
 		w.byRequest[a.request] = append(w.byRequest[a.request], a)
 	}
-	if a.named {
-		w.byCall[a.token] = append(w.byCall[a.token], a)
+	if token, ok := a.name(); ok {
+		w.byCall[token] = append(w.byCall[token], a)
 	}
 }
 

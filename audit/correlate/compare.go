@@ -61,8 +61,8 @@ func (c *Correlator) compare(l *call, t *attempt, r *cloudtrail.Record) (d diffe
 	if differ(s.accessKey, r.UserIdentity.AccessKeyID) {
 		d.note("access_key_id", s.accessKey, r.UserIdentity.AccessKeyID)
 	}
-	if ours, theirs := hostOf(s.endpoint), hostOf(r.TLS.Host); differ(ours, theirs) {
-		d.note("tls_host", ours, theirs)
+	if differ(s.endpoint, r.TLS.Host) && differ(hostOf(s.endpoint), hostOf(r.TLS.Host)) {
+		d.note("tls_host", hostOf(s.endpoint), hostOf(r.TLS.Host))
 	}
 	if v := r.TLS.Version; v == "TLSv1" || v == "TLSv1.0" || v == "TLSv1.1" {
 		d.note("tls_version", "TLSv1.2 or later", v)
@@ -135,11 +135,11 @@ func hostOf(s string) string {
 	if _, rest, ok := strings.Cut(s, "://"); ok {
 		s = rest
 	}
-	u, err := url.Parse("//" + s)
-	if err != nil {
-		return ""
+	s, _, _ = strings.Cut(s, "/")
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
+		s = s[:i]
 	}
-	return strings.ToLower(u.Hostname())
+	return strings.ToLower(s)
 }
 
 func (c *Correlator) hashConnection(id string) uint64 {
@@ -150,6 +150,9 @@ func (c *Correlator) hashConnection(id string) uint64 {
 }
 
 func (c *Correlator) sameConnection(ours uint64, theirs string) bool {
+	if c.hashConnection(theirs) == ours {
+		return true
+	}
 	for _, h := range c.connectionHashes(theirs) {
 		if h == ours {
 			return true

@@ -18,10 +18,11 @@ func (c *Correlator) join(a *arrival, late bool) bool {
 		c.joinRequest(r, a)
 		return true
 	}
-	if !a.named {
+	token, named := a.name()
+	if !named {
 		return false
 	}
-	cr := c.byID[a.token]
+	cr := c.byID[token]
 	if cr == 0 {
 		return false
 	}
@@ -64,7 +65,7 @@ func (c *Correlator) candidates(l *call, a *arrival) (list []ref, why string) {
 	if l.first == 0 {
 		return nil, "The user agent names a call for which gatepost sent nothing."
 	}
-	if field := contradicts(l.shape, &a.record); field != "" {
+	if field := contradicts(l.shape, a.record); field != "" {
 		return nil, fmt.Sprintf("The user agent names a call of gatepost's whose %s is another.", field)
 	}
 	why = "The user agent names a call of gatepost's whose attempts have other request ids."
@@ -77,7 +78,7 @@ func (c *Correlator) candidates(l *call, a *arrival) (list []ref, why string) {
 			why = "The user agent names a call of gatepost's whose attempts have other records."
 			continue
 		}
-		d := c.compare(l, t, &a.record)
+		d := c.compare(l, t, a.record)
 		n, must := len(d.grave), t.traits&(unsure|unexpected) == 0
 		switch {
 		case len(list) == 0 || n < least || n == least && must && !sure:
@@ -123,13 +124,12 @@ func (c *Correlator) bind(r ref, a *arrival, by evidence) {
 	said := c.seen[a.event].fate&amendedSaid != 0
 	c.noteAll(a, sighting{attempt: r, fate: joined})
 	if by < byRequest {
-		a.record = cloneRecord(&a.record)
 		c.hold(r, a)
 	} else {
 		delete(c.held, r)
 		c.canary(r, a)
 	}
-	d := c.compare(l, t, &a.record)
+	d := c.compare(l, t, a.record)
 	if by == byRequest && len(d.grave) == 0 && c.strange(l.shape.arn, a.record.SourceIP) {
 		d.note("source_ip", "", a.record.SourceIP)
 	}

@@ -65,7 +65,7 @@ func (c *Correlator) find(kind Kind, a *arrival, of, detail string) {
 		c.noteAll(a, sighting{fate: found})
 		return
 	}
-	if of == "" && c.knownDirect(&a.record) {
+	if of == "" && c.knownDirect(a.record) {
 		kind, detail = KnownDirect, "The configuration expects this caller to go round gatepost."
 	}
 	if a.original != (key{}) {
@@ -89,7 +89,7 @@ func (c *Correlator) findAmended(a *arrival, of string, d differences) {
 }
 
 func (c *Correlator) sayFinding(kind Kind, a *arrival, of, detail string, differences []string) {
-	r := &a.record
+	r := a.record
 	e := c.newEvent(audit.KindFinding)
 	e.State, e.Of = string(kind), of
 	e.CloudTrailEventID = r.EventID

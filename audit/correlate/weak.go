@@ -71,7 +71,7 @@ func (c *Correlator) shareLater(a *arrival, list []ref) {
 // fittingAttempts returns attempts without a record that a record fits, at most
 // maxCandidates.
 func (c *Correlator) fittingAttempts(a *arrival) (list []ref) {
-	r := &a.record
+	r := a.record
 	connections := c.connectionHashes(r.Request.ConnectionID)
 	from := floorDiv(a.at-int64(c.cfg.Grace)-weakWindow, minute)
 	to := floorDiv(a.at+weakWindow, minute)
@@ -129,7 +129,7 @@ type group struct {
 // share says that a record is one of several attempts'.
 func (c *Correlator) share(a *arrival, list []ref) {
 	c.decided(a)
-	a.record = cloneRecord(&a.record)
+	a.keep()
 	c.noteAll(a, sighting{fate: unclear})
 	g := &group{arrival: a, candidates: list}
 	for _, r := range list {
