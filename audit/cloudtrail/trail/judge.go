@@ -15,8 +15,8 @@ import (
 // delivered as a matter of course. CloudTrail takes about five minutes.
 const Settle = time.Hour
 
-// overdue is how long after the end of its hour a digest has to be there, if files
-// that were delivered later are.
+// overdue is how long after the end of its hour a digest has to be there, if a file
+// is that was delivered later.
 const overdue = 3 * time.Hour
 
 // judgement is what is to be said of a window.
@@ -39,7 +39,8 @@ type judging struct {
 // findings are why a window, or what a trail's digests say of it, is not complete.
 type findings struct {
 	problem string // it is incomplete
-	wait    string // it is provisional
+	awaited string // it is provisional: something that should be there may yet be copied
+	wait    string // it is provisional: something is yet to be delivered
 	doubt   string // it is not validated
 	lapsed  string // there are no digests any more: a problem unless those of another trail do
 }
@@ -53,7 +54,7 @@ func (f *findings) note(kind *string, format string, args ...any) {
 // missing notes what a sync tool may yet bring: it is waited for since c was seen.
 func (j *judging) missing(f *findings, c *content, format string, args ...any) {
 	if j.source.asOf.Sub(c.first) < j.source.config.Grace {
-		f.note(&f.wait, format, args...)
+		f.note(&f.awaited, format, args...)
 		return
 	}
 	f.note(&f.problem, format, args...)
@@ -78,7 +79,7 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 	var lapsed, doubt, wait string
 	for _, trail := range slices.Sorted(maps.Keys(st.digests)) {
 		f := j.chain(st.digests[trail])
-		j.note(&j.problem, "%s", f.problem)
+		j.problem, j.awaited = first(j.problem, f.problem), first(j.awaited, f.awaited)
 		if f == (findings{}) {
 			proved = true
 		}
@@ -88,10 +89,7 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 		j.unlisted()
 	}
 	if !proved {
-		if lapsed != "" {
-			j.note(&j.problem, "%s", lapsed)
-		}
-		j.findings.wait, j.findings.doubt = first(j.findings.wait, wait), first(j.findings.doubt, doubt)
+		j.problem, j.wait, j.doubt = first(j.problem, lapsed), first(j.wait, wait), first(j.doubt, doubt)
 		if len(st.digests) == 0 {
 			j.note(&j.doubt, "there are no digests")
 		}
@@ -99,8 +97,8 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 	switch {
 	case j.problem != "":
 		return judgement{cloudtrail.Incomplete, j.problem}
-	case j.wait != "":
-		return judgement{cloudtrail.Provisional, j.wait}
+	case j.awaited != "" || j.wait != "":
+		return judgement{cloudtrail.Provisional, first(j.awaited, j.wait)}
 	case j.doubt != "":
 		return judgement{cloudtrail.CompleteUnvalidated, j.doubt}
 	}
@@ -114,6 +112,10 @@ func (j *judging) chain(digests []*file) findings {
 	for i := len(digests) - len(from(digests, j.start)); i < len(digests); i++ {
 		at := digests[i]
 		c := j.source.load(j.ctx, at)
+		if c.err != nil && !covered.Before(j.end) {
+			j.last = true // there is none that could be asked
+			break
+		}
 		if c.err != nil {
 			j.missing(&f, c, "digest %s: %v", at.base, c.err)
 			covered = later(covered, at.time)
@@ -132,7 +134,7 @@ func (j *judging) chain(digests []*file) findings {
 		j.signature(&f, digests, i)
 	}
 	if covered.Before(j.end) {
-		if j.stream.newest.Sub(covered) >= overdue {
+		if j.stream.newest.Sub(digests[len(digests)-1].time) >= overdue+time.Hour {
 			f.note(&f.lapsed, "no digest of what was delivered from %s on, though later files are there", stamp(covered))
 		} else {
 			f.note(&f.wait, "the digest of what was delivered from %s on is not there yet", stamp(covered))
