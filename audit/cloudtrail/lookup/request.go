@@ -20,7 +20,7 @@ const (
 // *[Error], or ctx's.
 func (s *Source) ask(ctx context.Context, in *sdk.LookupEventsInput) (*sdk.LookupEventsOutput, error) {
 	for attempt := 1; ; attempt++ {
-		if err := s.limiter.Wait(ctx); err != nil {
+		if err := wait(ctx, s.limiter.Reserve().Delay()); err != nil {
 			return nil, err
 		}
 		out, err := s.askOnce(ctx, in)

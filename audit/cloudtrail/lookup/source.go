@@ -48,9 +48,13 @@ func New(c Config) (*Source, error) {
 	return s, nil
 }
 
-// Poll reads the tail, what has settled, and a slice of the sweep.
+// Poll reads the tail, what has settled, and a slice of the sweep. A since that is
+// zero is as early as CloudTrail reaches.
 func (s *Source) Poll(ctx context.Context, since time.Time, sink cloudtrail.Sink) error {
-	err := s.poll(ctx, since, sink)
+	if since.IsZero() {
+		since = s.now().Add(time.Minute - history)
+	}
+	err := s.poll(ctx, since.UTC().Truncate(time.Second), sink)
 	if err != nil && ctx.Err() == nil {
 		s.fails(err)
 	}
@@ -84,7 +88,6 @@ func (s *Source) settledBy() time.Time {
 // of a clock that was set back: what was read then is read again.
 func (s *Source) begin(ctx context.Context, since time.Time, sink cloudtrail.Sink) error {
 	p := &s.place
-	since = since.UTC().Truncate(time.Second)
 	p.Settled = earlier(later(p.Settled, since), later(s.settledBy(), since))
 	p.Tail = earlier(later(p.Tail, since), s.now())
 	reach := s.now().Add(-history)
@@ -106,7 +109,7 @@ func (s *Source) begin(ctx context.Context, since time.Time, sink cloudtrail.Sin
 // tail that was read last, and LateAfter before.
 func (s *Source) readTail(ctx context.Context, since time.Time, sink cloudtrail.Sink) error {
 	end := s.now()
-	from := later(s.place.Tail.Add(-s.config.LateAfter).Truncate(time.Second), later(s.settledBy(), since.UTC().Truncate(time.Second)))
+	from := later(s.place.Tail.Add(-s.config.LateAfter).Truncate(time.Second), later(s.settledBy(), since))
 	for from.Before(end) {
 		read, err := s.readSlice(ctx, window{from, end}, sink)
 		if !read.IsZero() {
@@ -150,7 +153,7 @@ func (s *Source) sweep(ctx context.Context, since time.Time, sink cloudtrail.Sin
 	if err := s.sweepSlice(ctx, &p.Unsettled, window{p.Settled, tail}, sink); err != nil {
 		return err
 	}
-	first := later(later(p.Settled.Add(-s.config.Keep), s.now().Add(-history)), since.UTC().Truncate(time.Second))
+	first := later(later(p.Settled.Add(-s.config.Keep), s.now().Add(-history)), since)
 	return s.sweepSlice(ctx, &p.Sweep, window{first, p.Settled}, sink)
 }
 

@@ -325,6 +325,25 @@ func TestOlderThanNinetyDays(t *testing.T) {
 	})
 }
 
+// No since is all that there is.
+func TestFromTheBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := build(t, cloudtrailtest.Config{})
+		w.call(1)
+		time.Sleep(5 * 24 * time.Hour)
+		w.since = time.Time{}
+		w.poll()
+		if len(w.sink.times) != 1 {
+			t.Errorf("%d records", len(w.sink.times))
+		}
+		for _, c := range w.sink.coverage {
+			if c.Completeness == cloudtrail.Incomplete {
+				t.Errorf("%+v", c)
+			}
+		}
+	})
+}
+
 // Another account's place is not this one's.
 func TestAnotherAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
