@@ -12,7 +12,7 @@ import (
 type place struct {
 	placeKey
 	// canaries are records that joined by request id, by the minute of their
-	// eventTime: the one that was delivered last.
+	// eventTime: of those that were delivered last the first and the last.
 	canaries map[int64]canary
 	covered  []segment
 	late     lateAttempts
@@ -21,7 +21,7 @@ type place struct {
 type placeKey struct{ region, account string }
 
 // canary is a record that proves that CloudTrail was really read.
-type canary struct{ at, seen int64 }
+type canary struct{ first, last, seen int64 }
 
 // segment is a time that was read with a canary in it. Segments are in order and
 // do not overlap.
@@ -46,8 +46,11 @@ func (c *Correlator) placeOf(region, account string) *place {
 func (c *Correlator) canary(r ref, a *arrival) {
 	p := c.calls.at(c.attempts.at(r).call).shape.place
 	m := floorDiv(a.at, minute)
-	if known, ok := p.canaries[m]; !ok || a.seen >= known.seen {
-		p.canaries[m] = canary{at: a.at, seen: a.seen}
+	switch known, ok := p.canaries[m]; {
+	case !ok || a.seen > known.seen:
+		p.canaries[m] = canary{first: a.at, last: a.at, seen: a.seen}
+	case a.seen == known.seen:
+		p.canaries[m] = canary{first: min(a.at, known.first), last: max(a.at, known.last), seen: a.seen}
 	}
 }
 
@@ -62,7 +65,7 @@ func (c *Correlator) cover(now int64, v cloudtrail.Coverage) {
 		return
 	}
 	for _, p := range c.places {
-		if p.region != v.Region || v.Account != "" && p.account != v.Account || !p.hasCanary(read) {
+		if !p.within(v) || !c.hasCanary(p, read) {
 			continue
 		}
 		p.cover(read)
@@ -84,10 +87,24 @@ func (c *Correlator) cover(now int64, v cloudtrail.Coverage) {
 	}
 }
 
-func (p *place) hasCanary(read segment) bool {
-	for _, k := range p.canaries {
-		if k.seen >= read.asOf && read.start <= k.at && k.at < read.end {
-			return true
+// within reports whether a reading is of the place. The account of a call is not
+// known until AWS was asked for it: such calls are in any account's reading of
+// their region.
+func (p *place) within(v cloudtrail.Coverage) bool {
+	return p.region == v.Region && (p.account == "" || v.Account == "" || p.account == v.Account)
+}
+
+// hasCanary reports whether a reading brought a record of the place, or of one
+// that may be the same.
+func (c *Correlator) hasCanary(p *place, read segment) bool {
+	for _, q := range c.places {
+		if q.region != p.region || q.account != p.account && q.account != "" && p.account != "" {
+			continue
+		}
+		for _, k := range q.canaries {
+			if k.seen >= read.asOf && (read.start <= k.first && k.first < read.end || read.start <= k.last && k.last < read.end) {
+				return true
+			}
 		}
 	}
 	return false
