@@ -32,10 +32,11 @@ type placeKey struct {
 	hour int64 // of Unix time
 }
 
-// told is what was said of a window, and the fingerprint of the files that it was
-// said of.
+// told is what was said of a window, and the fingerprints of all files that it was
+// said of and of the log files among them.
 type told struct {
 	Files        uint64                  `json:"f"`
+	Logs         uint64                  `json:"l"`
 	Completeness cloudtrail.Completeness `json:"c"`
 	Final        bool                    `json:"-"`
 	asOf         time.Time

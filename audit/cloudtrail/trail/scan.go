@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -16,7 +17,7 @@ import (
 // a window.
 const (
 	launched = 2013
-	ahead    = 24 * time.Hour
+	ahead    = time.Hour
 )
 
 // streamKey names the log files of an account in a region.
@@ -198,27 +199,35 @@ func from(digests []*file, t time.Time) []*file {
 // fingerprint changes when a file does that a window's judgement depends on.
 func (st *stream) fingerprint(hour time.Time, keys keyring) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintln(h, keys.fingerprints())
-	note := func(f *file) {
-		if f != nil {
-			fmt.Fprintf(h, "%s\n%d %d\n", f.path, f.size, f.mtime.UnixNano())
-		}
-	}
-	for _, f := range st.delivered(hour) {
-		note(f)
-	}
+	fmt.Fprintln(h, st.logsFingerprint(hour), keys.fingerprints())
 	for _, trail := range slices.Sorted(maps.Keys(st.digests)) {
 		for _, f := range from(st.digests[trail], hour) {
 			if f.time.After(hour.Add(Settle + overdue + 2*time.Hour)) {
 				break
 			}
-			note(f)
-			note(st.signatures[f.base])
+			f.identify(h)
+			st.signatures[f.base].identify(h)
 		}
 	}
 	for _, f := range st.backfills {
-		note(f)
-		note(st.signatures[f.base])
+		f.identify(h)
+		st.signatures[f.base].identify(h)
 	}
 	return h.Sum64()
+}
+
+// logsFingerprint changes when one of the log files does that were delivered.
+func (st *stream) logsFingerprint(hour time.Time) uint64 {
+	h := fnv.New64a()
+	for _, f := range st.delivered(hour) {
+		f.identify(h)
+	}
+	return h.Sum64()
+}
+
+// identify writes what changes when the file does.
+func (f *file) identify(w io.Writer) {
+	if f != nil {
+		fmt.Fprintf(w, "%s\n%d %d\n", f.path, f.size, f.mtime.UnixNano())
+	}
 }

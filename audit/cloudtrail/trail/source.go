@@ -188,13 +188,18 @@ func (s *Source) tell(ctx context.Context, w window, since time.Time, sink cloud
 		return err
 	}
 	now := told{
-		Files: w.fingerprint(w.hour, s.keys), Completeness: verdict.completeness,
+		Files: w.fingerprint(w.hour, s.keys), Logs: w.logsFingerprint(w.hour), Completeness: verdict.completeness,
 		Final: verdict.completeness != cloudtrail.Provisional, asOf: s.asOf,
 	}
 	before, ok := s.place.told(w.streamKey, w.hour)
 	if ok && before.Completeness == now.Completeness {
-		same := before.Files == now.Files
-		if now.Final && same || !now.Final && (same || s.asOf.Sub(before.asOf) < provisionalEvery) {
+		if before.Logs == now.Logs {
+			// A digest more confirms it, or is still not enough.
+			now.asOf = before.asOf
+			s.place.tell(w.streamKey, w.hour, now)
+			return nil
+		}
+		if !now.Final && s.asOf.Sub(before.asOf) < provisionalEvery {
 			return nil
 		}
 	}
