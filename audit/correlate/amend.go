@@ -4,12 +4,11 @@ package correlate
 // attempt that the other was joined with, or would have been, is judged by the
 // correction from then on.
 func (c *Correlator) amend(a *arrival) bool {
-	original, known := c.seen[a.original]
-	if r := c.amended(a, original); r != 0 {
+	if r := c.amended(a); r != 0 {
 		c.rejudge(r, a)
 		return true
 	}
-	if !known || original.fate&(found|unclear|joined) == 0 {
+	if c.seen[a.original].fate&(found|unclear|joined) == 0 {
 		return false
 	}
 	// The other is a finding, or one of several attempts', or its attempt is
@@ -24,8 +23,10 @@ func (c *Correlator) amend(a *arrival) bool {
 }
 
 // amended returns the attempt of the record that this one corrects: the one with
-// the request id, or else the one that was joined with it.
-func (c *Correlator) amended(a *arrival, original sighting) ref {
+// the request id, or else the one that was joined with it, unless that was by less
+// than what the correction tells.
+func (c *Correlator) amended(a *arrival) ref {
+	original := c.seen[a.original]
 	request := keyOf(a.record.Addendum.OriginalRequestID)
 	before := ref(0)
 	if r := original.attempt; r != 0 && original.fate&joined != 0 {
@@ -34,11 +35,14 @@ func (c *Correlator) amended(a *arrival, original sighting) ref {
 			before = r
 		}
 	}
-	if request == (key{}) {
-		return before
-	}
 	r := c.requests[request]
-	if r == 0 {
+	if request == (key{}) || r == 0 {
+		if token, ok := a.name(); before != 0 && ok && c.attempts.at(before).evidence == weak {
+			if call := c.byID[token]; call != 0 && call != c.attempts.at(before).call {
+				c.unbind(before)
+				return 0
+			}
+		}
 		return before
 	}
 	if before != 0 && before != r {
@@ -60,6 +64,9 @@ func (c *Correlator) rejudge(r ref, a *arrival) {
 	t.event = a.event
 	if t.request != (key{}) && t.traits&learned == 0 && keyOf(a.record.Addendum.OriginalRequestID) == t.request {
 		t.evidence = byRequest // the correction may bring the request id that the original lacked
+	}
+	if token, ok := a.name(); ok && token == l.id {
+		t.evidence = max(t.evidence, byToken)
 	}
 	c.noteAll(a, sighting{attempt: r, fate: joined})
 	if t.evidence < byRequest {

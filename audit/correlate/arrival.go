@@ -58,9 +58,12 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 	}
 	if a.shared != (key{}) {
 		if s, ok := c.seen[a.shared]; ok {
-			// A copy for another account.
+			// A copy for another account, of which nothing more is said.
+			c.canaryAgain(a, s)
+			if s.fate&joined != 0 {
+				s.fate |= amendedSaid
+			}
 			c.note(a.event, s, a.at)
-			c.again(a, s)
 			return
 		}
 	}
@@ -140,14 +143,22 @@ func (c *Correlator) again(a *arrival, s sighting) {
 			c.amend(a)
 		}
 	case s.fate&joined != 0:
-		if r := c.validAttempt(s.attempt, a); r != 0 && c.attempts.at(r).evidence == byRequest {
-			c.canary(r, a)
-		}
+		c.canaryAgain(a, s)
 	case s.fate&found != 0:
 	case s.fate&unclear != 0:
 		if !c.hasGroup(a.event) && (!c.live || !c.join(a, false)) {
 			c.wait(a) // after a restart
 		}
+	}
+}
+
+// canaryAgain takes a record that proves again that CloudTrail is read.
+func (c *Correlator) canaryAgain(a *arrival, s sighting) {
+	if s.fate&joined == 0 {
+		return
+	}
+	if r := c.validAttempt(s.attempt, a); r != 0 && c.attempts.at(r).evidence == byRequest {
+		c.canary(r, a)
 	}
 }
 

@@ -380,7 +380,9 @@ func TestJoin(t *testing.T) {
 				if diff := cmp.Diff(test.want, l.states()); diff != "" {
 					t.Errorf("%s: %s", order.name, diff)
 				}
-				if i := slices.IndexFunc(l.entries, func(e audit.Event) bool { return e.Kind == audit.KindFinding && strings.Contains(e.Detail, test.detail) }); test.detail != "" && i < 0 {
+				if i := slices.IndexFunc(l.entries, func(e audit.Event) bool {
+					return e.Kind == audit.KindFinding && strings.Contains(e.Detail, test.detail)
+				}); test.detail != "" && i < 0 {
 					t.Errorf("%s: no finding says %q", order.name, test.detail)
 				}
 				said := len(l.entries)
