@@ -173,6 +173,8 @@ func (s sink) Records(ctx context.Context, seen time.Time, records []cloudtrail.
 }
 
 func (s sink) Covered(ctx context.Context, c cloudtrail.Coverage) error {
+	s.r.log.DebugContext(ctx, "window of CloudTrail read", slog.String("account", c.Account), slog.String("region", c.Region), slog.Time("start", c.Start), slog.Time("end", c.End),
+		slog.Time("as_of", c.AsOf), slog.String("completeness", string(c.Completeness)), slog.String("reason", c.Reason))
 	return s.r.decide(ctx, func() []audit.Event { return s.r.core.Covered(time.Now(), c) })
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/archive"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/lookup"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/trail"
 	"github.com/gatepost-proxy/gatepost/audit/console"
 	"github.com/gatepost-proxy/gatepost/audit/correlate"
 	"github.com/gatepost-proxy/gatepost/audit/reconcile"
@@ -35,7 +36,12 @@ func (s *service) openCorrelation(ctx context.Context) error {
 	if s.archive, err = archive.Open(ctx, archive.Config{Dir: s.config.Audit.Dir, Logger: s.log}); err != nil {
 		return err
 	}
-	sources, err := s.lookups(ctx)
+	var sources []reconcile.Source
+	if c.Source == config.SourceTrailFiles {
+		sources, err = s.trailFiles()
+	} else {
+		sources, err = s.lookups(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -99,6 +105,16 @@ func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
 		sources = append(sources, reconcile.Source{Name: region, Source: source})
 	}
 	return sources, nil
+}
+
+// trailFiles is the one source that has all regions.
+func (s *service) trailFiles() ([]reconcile.Source, error) {
+	c := s.config.Correlate
+	source, err := trail.New(trail.Config{Paths: []string{c.TrailDir}, Keys: c.TrailKeys, Places: s.archive, Logger: s.log})
+	if err != nil {
+		return nil, err
+	}
+	return []reconcile.Source{{Name: "trail files", Source: source}}, nil
 }
 
 // lookupObserver counts lookups.

@@ -188,6 +188,10 @@ type Correlate struct {
 	Endpoint string `yaml:"endpoint" type:"url" usage:"address to call in place of CloudTrail's own; {region} is replaced"`
 	// TrailDir is the directory of a trail's log files.
 	TrailDir string `yaml:"trail_dir" type:"directory" usage:"directory of a trail's log files, for source trail-files"`
+	// TrailKeys is a directory of CloudTrail's public keys, as "aws cloudtrail
+	// list-public-keys" prints them. Without it digests are held against each
+	// other and against the log files, and nothing against their signatures.
+	TrailKeys string `yaml:"trail_keys" type:"directory" usage:"directory of CloudTrail's public keys, for the digests of source trail-files"`
 	// PollInterval is how often to look for new records, 100ms to 1h.
 	PollInterval time.Duration `yaml:"poll_interval" usage:"how often to look for new records"`
 	// LookupsPerSecond bounds calls to LookupEvents, above 0 and at most 2:

@@ -51,6 +51,9 @@ func (l *loader) checkFiles() {
 	}
 	if c.Correlate.Source == SourceTrailFiles && c.Correlate.TrailDir != "" {
 		l.rejectDirectory("correlate.trail_dir", c.Correlate.TrailDir, false)
+		if c.Correlate.TrailKeys != "" {
+			l.rejectDirectory("correlate.trail_keys", c.Correlate.TrailKeys, false)
+		}
 	}
 }
 

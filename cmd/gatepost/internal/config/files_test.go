@@ -114,6 +114,7 @@ func TestCheckFiles(t *testing.T) {
 		{"trail", []string{"--correlate.source=trail-files", "--correlate.trail-dir=trail"}, nil},
 		{"with faults of other kinds", []string{"--callers.keys-file=open.yaml", "--cache.ttl=1h", "--audit.dir="},
 			[]string{"audit.dir: is empty", "cache.ttl: 1h is outside", "chmod 600"}},
+		{"no keys of a trail", []string{"--correlate.source=trail-files", "--correlate.trail-dir=.", "--correlate.trail-keys=none"}, []string{`correlate.trail_keys: "none" in`}},
 		{"no trail", []string{"--correlate.source=trail-files", "--correlate.trail-dir=none"}, []string{`correlate.trail_dir: "none" in`}},
 	}
 	for _, tt := range tests {

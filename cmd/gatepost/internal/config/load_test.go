@@ -176,6 +176,7 @@ var samples = map[string]sample{
 	"correlate.source":                   {text: "off", want: "off"},
 	"correlate.endpoint":                 {text: "http://127.0.0.1:9000", want: "http://127.0.0.1:9000"},
 	"correlate.trail_dir":                {text: "trail", want: "trail"},
+	"correlate.trail_keys":               {text: "trail-keys", want: "trail-keys"},
 	"correlate.poll_interval":            {text: "5m", want: 5 * time.Minute},
 	"correlate.lookups_per_second":       {text: "0.5", want: 0.5},
 	"correlate.late_after":               {text: "30m", want: 30 * time.Minute},
