@@ -22,6 +22,11 @@ type Config struct {
 	// Places keeps which windows are done with. nil is for a source that is read once.
 	Places cloudtrail.Places
 
+	// SettleAfter is how long after the end of a window files with its records may be
+	// delivered as a matter of course; nothing final is said of the window before.
+	// It is rounded up to whole hours. Zero is 2 hours.
+	SettleAfter time.Duration
+
 	// Grace is how long a file that is missing or not whole is waited for, counted from
 	// when that was noticed: a sync tool may be at it. Zero is 15 minutes.
 	Grace time.Duration
@@ -36,6 +41,7 @@ type Config struct {
 }
 
 func (c Config) check() (Config, error) {
+	c.SettleAfter = (cmp.Or(c.SettleAfter, 2*time.Hour) + time.Hour - 1).Truncate(time.Hour)
 	c.Grace = cmp.Or(c.Grace, 15*time.Minute)
 	if c.Offline {
 		c.Grace = 0
@@ -49,8 +55,8 @@ func (c Config) check() (Config, error) {
 	if len(c.Paths) == 0 {
 		return c, errors.New("trail: Paths are needed")
 	}
-	if c.Grace < 0 {
-		return c, errors.New("trail: Grace cannot be negative")
+	if c.Grace < 0 || c.SettleAfter < 0 {
+		return c, errors.New("trail: nothing can be negative")
 	}
 	return c, nil
 }

@@ -28,7 +28,7 @@
 // # What is said of a window
 //
 // A window is an hour of an account in a region. Its records are in the files that
-// were delivered in it and in [Settle] after it; a record that comes later still is
+// were delivered in it and in [Config.SettleAfter] after it; a record that comes later still is
 // handed over with the window of its delivery. Of a window it is said, the first
 // that holds:
 //

@@ -11,10 +11,6 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 )
 
-// Settle is how long after a window's end log files with its records may be
-// delivered as a matter of course. CloudTrail takes about five minutes.
-const Settle = time.Hour
-
 // overdue is how long after the end of its hour a digest has to be there, if a file
 // is that was delivered later.
 const overdue = 3 * time.Hour
@@ -61,13 +57,13 @@ func (j *judging) missing(f *findings, c *content, format string, args ...any) {
 }
 
 // judge says how much of the records of an hour was read. The log files that were
-// delivered from then until Settle after its end have been.
+// delivered from then until SettleAfter after its end have been.
 func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgement {
-	j := &judging{source: s, ctx: ctx, stream: st, start: hour, end: hour.Add(time.Hour + Settle), listed: map[string]bool{}}
+	j := &judging{source: s, ctx: ctx, stream: st, start: hour, end: s.settled(hour), listed: map[string]bool{}}
 	if s.asOf.Before(j.end) || len(st.digests) == 0 && st.newest.Before(j.end) {
 		j.note(&j.wait, "log files with records of this window are still to be expected")
 	}
-	for _, f := range st.delivered(hour) {
+	for _, f := range st.delivered(hour, j.end) {
 		if f.err != nil {
 			j.missing(&j.findings, f.content, "log file %s: %v", f.base, f.err)
 		}
@@ -145,7 +141,7 @@ func (j *judging) chain(digests []*file) findings {
 
 // unlisted looks for log files that are in no digest.
 func (j *judging) unlisted() {
-	for _, l := range j.stream.delivered(j.start) {
+	for _, l := range j.stream.delivered(j.start, j.end) {
 		switch {
 		case j.listed[l.base]:
 		case j.last:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -74,7 +75,13 @@ func (p *place) load(ctx context.Context, places cloudtrail.Places) error {
 			}
 		}
 	}
-	p.windows, p.loaded = windows, true
+	// Whoever was told of a window may need it again beside the next one: a call at
+	// its end is in both. So the last before one that is to be told is told again.
+	p.windows, p.loaded = maps.Clone(windows), true
+	maps.DeleteFunc(p.windows, func(key placeKey, _ told) bool {
+		_, ok := windows[placeKey{key.streamKey, key.hour + 1}]
+		return !ok
+	})
 	return nil
 }
 

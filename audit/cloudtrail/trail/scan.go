@@ -180,11 +180,10 @@ func (st *stream) sort() {
 	slices.SortFunc(st.backfills, byTime)
 }
 
-// delivered returns the log files with which a window's records come, and some of
-// the windows around it.
-func (st *stream) delivered(hour time.Time) []*file {
+// delivered returns the log files that were delivered in some hours.
+func (st *stream) delivered(start, end time.Time) []*file {
 	var files []*file
-	for h := hour; h.Before(hour.Add(time.Hour + Settle)); h = h.Add(time.Hour) {
+	for h := start; h.Before(end); h = h.Add(time.Hour) {
 		files = append(files, st.logs[h]...)
 	}
 	return files
@@ -196,13 +195,13 @@ func from(digests []*file, t time.Time) []*file {
 	return digests[i:]
 }
 
-// fingerprint changes when a file does that a window's judgement depends on.
-func (st *stream) fingerprint(hour time.Time, keys keyring) uint64 {
+// fingerprint changes when a file does on which depends what is said of deliveries.
+func (st *stream) fingerprint(start, end time.Time, keys keyring) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintln(h, st.logsFingerprint(hour), keys.fingerprints())
+	fmt.Fprintln(h, st.logsFingerprint(start, end), keys.fingerprints())
 	for _, trail := range slices.Sorted(maps.Keys(st.digests)) {
-		for _, f := range from(st.digests[trail], hour) {
-			if f.time.After(hour.Add(Settle + overdue + 2*time.Hour)) {
+		for _, f := range from(st.digests[trail], start) {
+			if f.time.After(end.Add(overdue + time.Hour)) {
 				break
 			}
 			f.identify(h)
@@ -217,9 +216,9 @@ func (st *stream) fingerprint(hour time.Time, keys keyring) uint64 {
 }
 
 // logsFingerprint changes when one of the log files does that were delivered.
-func (st *stream) logsFingerprint(hour time.Time) uint64 {
+func (st *stream) logsFingerprint(start, end time.Time) uint64 {
 	h := fnv.New64a()
-	for _, f := range st.delivered(hour) {
+	for _, f := range st.delivered(start, end) {
 		f.identify(h)
 	}
 	return h.Sum64()

@@ -116,31 +116,40 @@ func (s *Source) poll(ctx context.Context, since time.Time, sink cloudtrail.Sink
 // walk goes through the hours.
 func (s *Source) walk(ctx context.Context, t *tree, since time.Time, sink cloudtrail.Sink) error {
 	due, hours := s.due(t, since)
+	settle := s.config.SettleAfter
 	for _, hour := range hours {
 		var files []*file
 		for _, st := range t.streams {
-			if due[window{st, hour}] || due[window{st, hour.Add(-time.Hour)}] {
-				files = append(files, s.unread(st.logs[hour])...)
+			for d := time.Duration(0); d <= settle; d += time.Hour {
+				if due[window{st, hour.Add(-d)}] {
+					files = append(files, s.unread(st.logs[hour])...)
+					break
+				}
 			}
 		}
 		slices.SortStableFunc(files, func(a, b *file) int { return a.time.Compare(b.time) })
 		if err := s.readLogs(ctx, files, sink); err != nil {
 			return err
 		}
-		// Now all deliveries of the window an hour before have been read.
+		// Now all deliveries of the windows that long before have been read.
 		for _, st := range t.streams {
-			if w := (window{st, hour.Add(-time.Hour)}); due[w] {
+			if w := (window{st, hour.Add(-settle)}); due[w] {
 				if err := s.tell(ctx, w, since, sink); err != nil {
 					return err
 				}
 			}
 		}
-		s.release(hour)
+		s.release(hour.Add(time.Hour - settle))
 		if err := s.place.save(ctx, s.config.Places); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settled is the end of the deliveries of a window.
+func (s *Source) settled(hour time.Time) time.Time {
+	return hour.Add(time.Hour + s.config.SettleAfter)
 }
 
 // window is an hour of a stream.
@@ -159,11 +168,13 @@ func (s *Source) due(t *tree, since time.Time) (map[window]bool, []time.Time) {
 		}
 		for hour := later(st.first, since.Truncate(time.Hour)); !hour.After(st.newest); hour = hour.Add(time.Hour) {
 			told, ok := s.place.told(st.streamKey, hour)
-			if ok && told.Final && told.Files == st.fingerprint(hour, s.keys) {
+			if ok && told.Final && told.Files == st.fingerprint(hour, s.settled(hour), s.keys) {
 				continue
 			}
 			due[window{st, hour}] = true
-			hours[hour], hours[hour.Add(time.Hour)] = true, true
+			for h := hour; h.Before(s.settled(hour)); h = h.Add(time.Hour) {
+				hours[h] = true
+			}
 		}
 	}
 	return due, slices.SortedFunc(maps.Keys(hours), time.Time.Compare)
@@ -187,8 +198,9 @@ func (s *Source) tell(ctx context.Context, w window, since time.Time, sink cloud
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	end := s.settled(w.hour)
 	now := told{
-		Files: w.fingerprint(w.hour, s.keys), Logs: w.logsFingerprint(w.hour), Completeness: verdict.completeness,
+		Files: w.fingerprint(w.hour, end, s.keys), Logs: w.logsFingerprint(w.hour, end), Completeness: verdict.completeness,
 		Final: verdict.completeness != cloudtrail.Provisional, asOf: s.asOf,
 	}
 	before, ok := s.place.told(w.streamKey, w.hour)
@@ -203,7 +215,7 @@ func (s *Source) tell(ctx context.Context, w window, since time.Time, sink cloud
 			return nil
 		}
 	}
-	if now.Completeness == cloudtrail.CompleteUnvalidated && len(w.delivered(w.hour)) == 0 {
+	if now.Completeness == cloudtrail.CompleteUnvalidated && len(w.delivered(w.hour, end)) == 0 {
 		// Without a proof, that there is nothing says nothing.
 		s.place.tell(w.streamKey, w.hour, now)
 		return nil
@@ -226,7 +238,7 @@ func (s *Source) tell(ctx context.Context, w window, since time.Time, sink cloud
 // before this poll.
 func (s *Source) again(w window) []*file {
 	var list []*file
-	for _, f := range w.delivered(w.hour) {
+	for _, f := range w.delivered(w.hour, s.settled(w.hour)) {
 		if f.poll != s.polls && f.records > 0 && f.oldest.Before(w.hour.Add(time.Hour)) && !f.newest.Before(w.hour) {
 			list = append(list, f)
 		}

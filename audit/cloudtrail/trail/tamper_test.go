@@ -249,7 +249,7 @@ func TestTampering(t *testing.T) {
 			tt.do(b)
 			c := &clock{day.Add(10 * time.Hour)}
 			for _, offline := range []bool{true, false} {
-				s := newSource(t, trail.Config{Paths: []string{b.dir}, Keys: keys(t), Offline: offline, Now: c.Now})
+				s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: keys(t), Offline: offline, Now: c.Now})
 				to := &sink{}
 				poll(t, s, day, to)
 				if !offline {
@@ -296,7 +296,7 @@ func TestSignatureBeside(t *testing.T) {
 				b.digest()
 			}
 			c := &clock{day.Add(4 * time.Hour)}
-			s := newSource(t, trail.Config{Paths: []string{b.dir}, Keys: keys(t), Now: c.Now})
+			s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: keys(t), Now: c.Now})
 			to := &sink{}
 			poll(t, s, day, to)
 			if got := to.said()["00:00"]; !strings.HasPrefix(got, "complete") {
@@ -346,7 +346,7 @@ func TestKeys(t *testing.T) {
 			for range 4 {
 				b.digest()
 			}
-			config := trail.Config{Paths: []string{b.dir}, Offline: true, Now: (&clock{day.Add(4 * time.Hour)}).Now}
+			config := trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Offline: true, Now: (&clock{day.Add(4 * time.Hour)}).Now}
 			if tt.keys != nil {
 				config.Keys = t.TempDir()
 				data, err := json.Marshal(tt.keys)
@@ -381,7 +381,7 @@ func TestKeysRefused(t *testing.T) {
 			if data != "" {
 				b.put(filepath.Join(dir, "k.json"), []byte(data))
 			}
-			s := newSource(t, trail.Config{Paths: []string{b.dir}, Keys: dir})
+			s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: dir})
 			err := s.Poll(t.Context(), day, &sink{})
 			if err == nil || !strings.Contains(err.Error(), "public keys") {
 				t.Errorf("error %v", err)
