@@ -174,6 +174,9 @@ func (j *Journal) watch() {
 		return
 	}
 	now := time.Now()
+	if j.gaveUp && now.Sub(j.closedAt) > 2*j.cfg.CommitTimeout {
+		return // nobody can be waiting any more
+	}
 	next := j.cfg.CommitTimeout
 	for i, b := range j.queue {
 		age := now.Sub(b.start)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -51,6 +52,8 @@ type history struct {
 	mu    sync.Mutex
 	clock int // orders submissions and acknowledgements
 	acks  []ack
+	// pruned is the index before which entries may be gone.
+	pruned uint64
 }
 
 type ack struct {
@@ -72,7 +75,11 @@ func (h *history) tick() int {
 }
 
 func (h *history) config() journal.Config {
-	return journal.Config{Dir: "mem", Origin: "model", FS: h.fs, SegmentBytes: 4096 + h.rand.Int64N(3)*8192}
+	c := journal.Config{Dir: "mem", Origin: "model", FS: h.fs, SegmentBytes: 4096 + h.rand.Int64N(3)*8192}
+	if h.rand.IntN(2) == 0 {
+		return c // nothing is old enough to be compressed
+	}
+	return c.Packing(time.Millisecond, time.Duration(1+h.rand.IntN(10))*time.Millisecond)
 }
 
 func (h *history) run(t *testing.T) {
@@ -149,6 +156,13 @@ func (h *history) live(t *testing.T, j *journal.Journal) {
 			}
 		})
 	}
+	if h.rand.IntN(3) == 0 {
+		pause, part := time.Duration(h.rand.IntN(60_000))*time.Microsecond, h.rand.Uint64N(100)
+		wg.Go(func() {
+			time.Sleep(pause)
+			h.prune(t, j, j.Size()*part/100)
+		})
+	}
 	time.Sleep(time.Duration(h.rand.IntN(60_000)) * time.Microsecond)
 	if h.rand.IntN(4) == 0 {
 		close(stop)
@@ -203,6 +217,19 @@ func (h *history) call(t *testing.T, j *journal.Journal, r *rand.Rand, id string
 	_ = h.record(t, j.Append, e)
 }
 
+// prune removes the segments before an index.
+func (h *history) prune(t *testing.T, j *journal.Journal, before uint64) {
+	e := audit.Event{ID: fmt.Sprint("prune-", before), Kind: audit.KindAdmin, Action: journal.ActionPrune, Count: before}
+	if err := h.record(t, j.Append, e); err != nil {
+		return // which nothing may be removed after
+	}
+	h.mu.Lock()
+	index := h.acks[slices.IndexFunc(h.acks, func(a ack) bool { return a.id == e.ID })].index
+	h.pruned = max(h.pruned, before)
+	h.mu.Unlock()
+	_, _ = j.Prune(index) // the disk may fail
+}
+
 func (h *history) record(t *testing.T, record func(context.Context, *audit.Event) (journal.Commit, error), e audit.Event) error {
 	submitted := h.tick()
 	started := time.Now()
@@ -231,7 +258,12 @@ func (h *history) record(t *testing.T, record func(context.Context, *audit.Event
 func (h *history) check(t *testing.T, j *journal.Journal) {
 	size := j.Size()
 	var log []audit.Event
+	first := uint64(0)
 	for line, err := range j.Read(0) {
+		if gone, ok := errors.AsType[*journal.MissingError](err); ok && gone.Pruned && gone.First == 0 && gone.Last < h.pruned {
+			first = gone.Last + 1
+			continue
+		}
 		if err != nil {
 			t.Fatalf("read: %v", err)
 		}
@@ -239,19 +271,22 @@ func (h *history) check(t *testing.T, j *journal.Journal) {
 		if err != nil {
 			t.Fatalf("entry %d: %v", line.Index, err)
 		}
-		if line.Index != uint64(len(log)) || e.Index != line.Index {
-			t.Fatalf("entry %d stands at %d", e.Index, len(log))
+		if line.Index != first+uint64(len(log)) || e.Index != line.Index {
+			t.Fatalf("entry %d stands at %d", e.Index, first+uint64(len(log)))
 		}
 		log = append(log, e)
 	}
-	if uint64(len(log)) < size {
-		t.Fatalf("read %d entries of %d", len(log), size)
+	if first+uint64(len(log)) < size {
+		t.Fatalf("read %d entries behind entry %d, of %d", len(log), first, size)
 	}
 	for _, a := range h.acks {
-		if a.index >= uint64(len(log)) {
-			t.Fatalf("acknowledged entry %d (%s) is lost: the log has %d", a.index, a.id, len(log))
+		if a.index < first {
+			continue
 		}
-		if e := log[a.index]; e.ID != a.id || e.Kind != a.kind {
+		if a.index-first >= uint64(len(log)) {
+			t.Fatalf("acknowledged entry %d (%s) is lost: the log has %d", a.index, a.id, first+uint64(len(log)))
+		}
+		if e := log[a.index-first]; e.ID != a.id || e.Kind != a.kind {
 			t.Fatalf("acknowledged entry %d was %s of %s, is %s of %s", a.index, a.kind, a.id, e.Kind, e.ID)
 		}
 	}
@@ -281,8 +316,11 @@ func (h *history) check(t *testing.T, j *journal.Journal) {
 	if len(open) > 0 {
 		t.Fatalf("intents without outcome after recovery: %v", open)
 	}
-	n := uint64(len(log))
+	n := first + uint64(len(log))
 	for line, err := range j.ReadBackward(n) {
+		if gone, ok := errors.AsType[*journal.MissingError](err); ok && gone.Pruned && gone.First == 0 && gone.Last == first-1 {
+			break
+		}
 		if err != nil {
 			t.Fatalf("read backward: %v", err)
 		}
@@ -290,7 +328,7 @@ func (h *history) check(t *testing.T, j *journal.Journal) {
 			t.Fatalf("read backward: entry %d, want %d", line.Index, n)
 		}
 	}
-	if n != 0 {
+	if n != first {
 		t.Fatalf("read backward ended at %d", n)
 	}
 }

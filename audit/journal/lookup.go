@@ -76,8 +76,8 @@ func (l *Lookup) Line(index uint64, offset int64) ([]byte, bool) {
 		if got, ok := audit.ParseHead(line); !ok || got != index {
 			return nil, false
 		}
-		if end := bytes.IndexByte(line, '\n'); end >= 0 {
-			return slices.Clone(line[:end]), true
+		if before, _, ok := bytes.Cut(line, []byte{'\n'}); ok {
+			return slices.Clone(before), true
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, false

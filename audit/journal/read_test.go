@@ -289,3 +289,8 @@ func TestReadBackwardIsLazy(t *testing.T) {
 		t.Errorf("tail (-want +got):\n%s", diff)
 	}
 }
+
+func asCorrupt(err error) *journal.CorruptError {
+	c, _ := errors.AsType[*journal.CorruptError](err)
+	return c
+}

@@ -70,8 +70,10 @@ func (j *judgement) agreed(size int64) (lower int64) {
 }
 
 func (j *judgement) judgeGaps() {
+	named := map[int]bool{} // damaged frames that a gap is made of
 	for _, g := range j.w.gaps {
 		if g.start && j.w.pruned >= g.to {
+			j.v.report.Pruned = uint64(g.to)
 			continue
 		}
 		f := j.v.entryFault(FaultMissing, g.from, g.place)
@@ -80,7 +82,22 @@ func (j *judgement) judgeGaps() {
 			f.Detail = fmt.Sprintf("stands in front of entry %d", moved)
 			f.Kind = FaultMoved
 		}
+		for i, d := range j.v.damaged {
+			if uint64(g.from) <= d.first && d.first < uint64(g.to) {
+				if f.Kind != FaultChanged {
+					f.Kind, f.File, f.Offset, f.Detail = FaultChanged, j.v.segments[d.segment].name, d.offset, d.err.Error()
+				}
+				named[i] = true
+			}
+		}
 		j.v.fault(f)
+	}
+	for i, d := range j.v.damaged {
+		if !named[i] {
+			f := j.v.entryFault(FaultChanged, int64(d.first), d.place)
+			f.Detail = d.err.Error()
+			j.v.fault(f)
+		}
 	}
 }
 

@@ -90,6 +90,7 @@ type Report struct {
 	KeyFromLog bool `json:"key_from_log"`
 
 	First   uint64    `json:"first"`   // the first entry that the journal holds, after pruning
+	Pruned  uint64    `json:"pruned"`  // entries before that, of which only the tiles are left, as the log itself records
 	Size    uint64    `json:"size"`    // entries of the log
 	Bytes   int64     `json:"bytes"`   // read from the journal
 	Root    tlog.Hash `json:"root"`    // over all entries, as they are

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 )
@@ -31,44 +32,122 @@ const (
 type segmentFile struct {
 	name  string
 	first uint64
-	size  int64
+	size  int64 // of the lines
+
+	packed bool
+	broken error // of a compressed one: why nothing in it can be found
 }
+
+const packedSuffix = ".zst"
 
 // listSegments returns the journal's segments in the order of the log. The
 // names are read here and not by package journal, for a verifier should not have
 // to trust the writer's code.
+//
+// A segment may be there in two forms while it is being compressed: the plain one
+// counts. The list is made twice, for one look may miss both.
 func listSegments(root *os.Root) ([]segmentFile, error) {
+	found := map[uint64]segmentFile{}
+	for range 2 {
+		names, err := namesIn(root)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			digits, ok := strings.CutPrefix(name, "segment-")
+			if !ok {
+				continue
+			}
+			digits, packed := strings.CutSuffix(digits, packedSuffix)
+			digits, ok = strings.CutSuffix(digits, ".jsonl")
+			first, err := strconv.ParseUint(digits, 10, 64)
+			if !ok || err != nil || len(digits) != 20 {
+				continue
+			}
+			if first > maxTreeSize {
+				return nil, fmt.Errorf("%s begins beyond any log", name)
+			}
+			if was, known := found[first]; !known || was.packed {
+				found[first] = segmentFile{name: name, first: first, packed: packed}
+			}
+		}
+	}
+	list := make([]segmentFile, 0, len(found))
+	for _, s := range found {
+		f, err := s.open(root)
+		if isNotExist(err) {
+			continue // pruned since
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.close()
+		list = append(list, f.segmentFile)
+	}
+	slices.SortFunc(list, func(a, b segmentFile) int { return cmp.Compare(a.first, b.first) })
+	return list, nil
+}
+
+func namesIn(root *os.Root) ([]string, error) {
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	return dir.Readdirnames(-1)
+}
+
+// openedSegment is a segment being read.
+type openedSegment struct {
+	segmentFile
+	io.ReaderAt
+	file   *os.File
+	unpack *seekable.Reader
+}
+
+// open opens the segment in the form that it has by now.
+func (s segmentFile) open(root *os.Root) (*openedSegment, error) {
+	f, err := root.Open(s.name)
+	if isNotExist(err) && !s.packed {
+		s.name, s.packed = s.name+packedSuffix, true
+		f, err = root.Open(s.name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var list []segmentFile
-	for _, name := range names {
-		digits, ok := strings.CutPrefix(name, "segment-")
-		if !ok {
-			continue
-		}
-		digits, ok = strings.CutSuffix(digits, ".jsonl")
-		first, err := strconv.ParseUint(digits, 10, 64)
-		if !ok || err != nil || len(digits) != 20 {
-			continue
-		}
-		if first > maxTreeSize {
-			return nil, fmt.Errorf("%s begins beyond any log", name)
-		}
-		info, err := root.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, segmentFile{name, first, info.Size()})
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	slices.SortFunc(list, func(a, b segmentFile) int { return cmp.Compare(a.first, b.first) })
-	return list, nil
+	o := &openedSegment{segmentFile: s, ReaderAt: f, file: f}
+	if !s.packed {
+		o.segmentFile.size = info.Size()
+		return o, nil
+	}
+	o.unpack, err = seekable.NewReader(f, info.Size())
+	if _, damaged := errors.AsType[*seekable.FormatError](err); damaged {
+		o.broken = err
+		return o, nil
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	o.ReaderAt, o.segmentFile.size = o.unpack, o.unpack.Size()
+	return o, nil
+}
+
+func (o *openedSegment) close() {
+	if o.unpack != nil {
+		o.unpack.Close()
+	}
+	_ = o.file.Close() // it was only read
+}
+
+// damagedFrame is a part of a compressed segment that cannot be read.
+type damagedFrame struct {
+	place
+	first uint64 // its first entry
+	err   error
 }
 
 // scanned is what one line of a segment is.
@@ -97,7 +176,10 @@ type block struct {
 
 // scan yields the lines of all segments in order, hashed and parsed on all
 // processors. At the end of each segment it yields one with length 0.
-func scan(ctx context.Context, root *os.Root, segments []segmentFile) iter.Seq2[scanned, error] {
+//
+// Parts of compressed segments that cannot be read are left out, and are in
+// damaged when the iteration has ended.
+func scan(ctx context.Context, root *os.Root, segments []segmentFile, damaged *[]damagedFrame) iter.Seq2[scanned, error] {
 	return func(yield func(scanned, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -112,7 +194,7 @@ func scan(ctx context.Context, root *os.Root, segments []segmentFile) iter.Seq2[
 			defer close(work)
 			defer close(order)
 			for i, s := range segments {
-				if err := readBlocks(ctx, root, i, s, free, work, order); err != nil {
+				if err := readBlocks(ctx, root, i, s, damaged, free, work, order); err != nil {
 					return fmt.Errorf("read %s: %w", s.name, err)
 				}
 			}
@@ -149,17 +231,22 @@ func scan(ctx context.Context, root *os.Root, segments []segmentFile) iter.Seq2[
 
 // readBlocks sends the blocks of a segment, the last one with what stands behind
 // the last newline.
-func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, free <-chan *block, work, order chan<- *block) error {
-	f, err := root.Open(s.name)
+func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, damaged *[]damagedFrame, free <-chan *block, work, order chan<- *block) error {
+	o, err := s.open(root)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer o.close()
 	// A writer may be at it: what was there when the segments were listed is what
 	// is verified.
-	left := s.size
+	size := min(s.size, o.size)
+	if o.broken != nil {
+		*damaged = append(*damaged, damagedFrame{place{segment, 0}, s.first, o.broken})
+		size = 0
+	}
 	var rest []byte
-	offset := int64(0)
+	offset := int64(0) // of the block
+	at := int64(0)     // of what is read next
 	for eof := false; !eof; {
 		var b *block
 		select {
@@ -169,29 +256,33 @@ func readBlocks(ctx context.Context, root *os.Root, segment int, s segmentFile, 
 		}
 		b.segment, b.offset, b.lines, b.ready = segment, offset, b.lines[:0], make(chan struct{})
 		b.data = append(b.data[:0], rest...)
+		var bad *seekable.FrameError
 		// A line without end would grow the block for ever; what is longer than
 		// any line is cut, and found malformed.
-		for whole := false; !eof && !whole && len(b.data) < 4*blockBytes; {
+		for whole := false; !eof && !whole && bad == nil && len(b.data) < 4*blockBytes; {
 			n := len(b.data)
-			want := int(min(blockBytes, left))
+			want := int(min(blockBytes, size-at))
 			b.data = slices.Grow(b.data, want)
-			m, err := io.ReadFull(f, b.data[n:n+want])
+			m, err := io.ReadFull(io.NewSectionReader(o, at, int64(want)), b.data[n:n+want])
 			b.data = b.data[:n+m]
-			left -= int64(m)
+			at += int64(m)
 			short := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-			if err != nil && !short {
+			if bad, _ = errors.AsType[*seekable.FrameError](err); bad != nil {
+				*damaged = append(*damaged, damagedFrame{place{segment, bad.Offset}, bad.Number, bad})
+				at = bad.Offset + int64(bad.Size)
+			} else if err != nil && !short {
 				return err
 			}
-			eof = short || left == 0
+			eof = short || at >= size
 			whole = bytes.IndexByte(b.data[n:], '\n') >= 0
 		}
 		end := len(b.data)
-		if i := bytes.LastIndexByte(b.data, '\n'); !eof && i >= 0 {
+		if i := bytes.LastIndexByte(b.data, '\n'); !eof && bad == nil && i >= 0 {
 			end = i + 1
 		}
 		rest = append(rest[:0], b.data[end:]...)
 		b.data = b.data[:end]
-		offset += int64(end)
+		offset = at - int64(len(rest))
 		if eof {
 			b.lines = append(b.lines, scanned{segment: -1}) // parse puts the end mark here
 		}

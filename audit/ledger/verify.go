@@ -9,12 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"golang.org/x/mod/sumdb/note"
 )
 
 // ActionPrune is the action of the system or admin event that records a prune.
 // Its count is the index of the first entry that was kept.
-const ActionPrune = "prune"
+const ActionPrune = journal.ActionPrune
 
 // VerifyOptions say what is verified, and against what.
 type VerifyOptions struct {
@@ -72,6 +73,7 @@ type verification struct {
 	root     *os.Root
 	store    *store
 	segments []segmentFile
+	damaged  []damagedFrame
 
 	own     int64 // size of the log's own checkpoint, 0 if there is no good one
 	covered int64 // size of the largest good checkpoint
@@ -213,7 +215,7 @@ func (v *verification) readJournal(ctx context.Context) error {
 	}
 	tell()
 	n := 0
-	for line, err := range scan(ctx, v.root, v.segments) {
+	for line, err := range scan(ctx, v.root, v.segments, &v.damaged) {
 		if err != nil {
 			return err
 		}

@@ -253,7 +253,10 @@ func (w *walk) place(s scanned) {
 			w.unnoted++
 		}
 	}
-	w.pruned = max(w.pruned, int64(min(s.pruned, maxTreeSize)))
+	if w.next < w.v.covered {
+		// Only a record that is signed excuses what is missing.
+		w.pruned = max(w.pruned, int64(min(s.pruned, uint64(w.next))))
+	}
 	w.places[w.next%tileWidth] = at
 	w.next++
 	if !w.broken {

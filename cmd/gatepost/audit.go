@@ -21,13 +21,15 @@ func newAuditCommand(p *program) *cobra.Command {
 		Short: "Read the audit log",
 		Long: `Reads the log straight from its directory, beside a running gatepost or without
 one. The directory is what audit.dir names: give it with --data-dir, or the
-configuration with --config; else GATEPOST_AUDIT_DIR or data/audit is read.
+configuration with --config; else GATEPOST_AUDIT_DIR or data/audit is read. tail,
+query, show and findings also ask a running gatepost, with --server.
 
 Two lines of the log belong to a call to AWS: the intent, written before AWS is
 asked, and the outcome, written before the caller is answered. They share an id.`,
 	}
-	cmd.AddCommand(newAuditTailCommand(p), newAuditQueryCommand(p), newAuditShowCommand(p), newAuditExportCommand(p),
-		newAuditVerifyCommand(p), newAuditProveCommand(p), newAuditCheckProofCommand(p), newAuditPublicKeyCommand(p))
+	cmd.AddCommand(newAuditTailCommand(p), newAuditQueryCommand(p), newAuditShowCommand(p), newAuditFindingsCommand(p), newAuditExportCommand(p),
+		newAuditVerifyCommand(p), newAuditProveCommand(p), newAuditCheckProofCommand(p), newAuditPublicKeyCommand(p),
+		newAuditPruneCommand(p), newAuditReindexCommand(p), newAuditReconcileCommand(p))
 	return grouping(cmd)
 }
 
@@ -93,6 +95,7 @@ func (r record) kept() record {
 type damage struct {
 	program *program
 	places  int
+	pruned  uint64 // the entries before this one were removed on purpose, which is none
 }
 
 // found tells of one.
@@ -101,10 +104,17 @@ func (d *damage) found(err error) {
 	fmt.Fprintf(d.program.stderr, "warning: damaged log: %s\n", clean(err.Error()))
 }
 
-// take reports whether err, which a reader of the log yielded, is damage, and
-// tells of it.
+// take reports whether err, which a reader of the log yielded, is damage, or
+// entries that were pruned, and tells of it.
 func (d *damage) take(err error) bool {
-	_, missing := errors.AsType[*journal.MissingError](err)
+	absent, missing := errors.AsType[*journal.MissingError](err)
+	if missing && absent.Pruned {
+		if d.pruned <= absent.Last {
+			d.pruned = absent.Last + 1
+			fmt.Fprintf(d.program.stderr, "note: %s: only proofs of them can still be made\n", err)
+		}
+		return true
+	}
 	_, corrupt := errors.AsType[*journal.CorruptError](err)
 	if missing || corrupt {
 		d.found(err)

@@ -22,7 +22,8 @@ signed checkpoint. Whoever has the log's public key checks it with gatepost audi
 check-proof, offline, and needs nothing else. It stays good as the log grows, and when
 old entries are pruned.
 
-Of a call, what is proved is its outcome, or what else ID's position in the log names.`,
+Of a call, what is proved is its outcome, or what else ID's position in the log names.
+An entry that was pruned is proved by its position, and has to be kept elsewhere.`,
 		Example: `  gatepost audit prove 01985c2a-7e4b-7c3d-9a51-2b8f6c0d1e2f > event.tlog-proof
   gatepost audit prove 4711`,
 		Args: oneArgument("the id of an event, or its position in the log"),
@@ -49,6 +50,9 @@ Of a call, what is proved is its outcome, or what else ID's position in the log 
 		}
 		if err != nil {
 			return err
+		}
+		if parsed, err := ledger.ParseProof(proof); err == nil && parsed.Line == nil {
+			fmt.Fprintf(p.stderr, "note: entry %d was pruned: the proof does not carry it, so check-proof needs its line as --event\n", index)
 		}
 		_, err = p.stdout.Write(proof)
 		return err

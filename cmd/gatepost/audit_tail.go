@@ -21,21 +21,31 @@ func newAuditTailCommand(p *program) *cobra.Command {
 		Short: "Show the last events, and follow the log",
 		Long: `Shows the last events in the order of the log, and with --follow goes on with each
 new one until interrupted. Events are followed by their position, so that none is
-missed or repeated when the log begins a new file.`,
+missed or repeated when the log begins a new file, or a server is lost for a while.
+Intents and verdicts are left out: --also shows them too, --kind them alone.`,
 		Example: `  gatepost audit tail
   gatepost audit tail -n 50 -f --config gatepost.yaml
   gatepost audit tail -f --decision deny
+  gatepost audit tail -f --server http://127.0.0.1:9090 --token-file soc.token
   gatepost audit tail -n 0 -f --output json | jq -r '[.time, .principal, .operation] | @tsv'`,
 		Args: noArguments,
 	}
 	lines := cmd.Flags().IntP("lines", "n", 10, "`number` of events to begin with")
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on with new events")
-	filter := addFilterFlags(cmd)
+	filter := addEventFlags(cmd)
 	addLogFlags(cmd)
+	addServerFlags(cmd)
 	output := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *lines < 0 {
 			return misuse("-n %d: write 0 or a positive number", *lines)
+		}
+		s, err := p.server(cmd)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			return p.tailServer(cmd.Context(), s, filter(), *lines, *follow, output.value)
 		}
 		dir, err := p.logDir(cmd)
 		if err != nil {
@@ -94,7 +104,7 @@ func (t *logTail) follow(ctx context.Context) error {
 		var fresh []record
 		for line, err := range journal.ReadDir(t.dir, t.next) {
 			if missing, ok := errors.AsType[*journal.MissingError](err); ok {
-				t.damaged.found(err)
+				t.damaged.take(err)
 				t.next = missing.Last + 1
 				continue
 			}

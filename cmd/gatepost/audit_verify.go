@@ -84,6 +84,9 @@ func writeReport(w io.Writer, r *ledger.Report) {
 		fmt.Fprintf(w, "log         %s\n", clean(r.Origin))
 	}
 	fmt.Fprintf(w, "entries     %d to %d, %d bytes\n", r.First, max(r.Size, 1)-1, r.Bytes)
+	if r.Pruned > 0 {
+		fmt.Fprintf(w, "pruned      %d entries before those: their tiles prove them\n", r.Pruned)
+	}
 	if r.Checkpoint != nil {
 		fmt.Fprintf(w, "checkpoint  covers %d entries; %d came after it\n", r.Checkpoint.Size, r.Uncovered)
 	}
