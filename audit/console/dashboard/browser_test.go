@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -134,15 +135,16 @@ func (b *tab) visit(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
-// eval is the value of an expression, which may be a promise.
+// eval is the value of an expression, which may be a promise. Each $ARG in it
+// stands for the next argument.
 func eval[T any](b *tab, expression string, args ...any) T {
 	b.t.Helper()
-	for i, arg := range args {
+	for _, arg := range args {
 		quoted, err := json.Marshal(arg)
 		b.must(err)
-		args[i] = string(quoted)
+		expression = strings.Replace(expression, "$ARG", string(quoted), 1)
 	}
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](fmt.Sprintf(expression, args...), chromedp.EvalAwaitPromise))
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
@@ -153,7 +155,7 @@ func eval[T any](b *tab, expression string, args ...any) T {
 func (b *tab) until(what, expression string, args ...any) {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if eval[bool](b, "Boolean("+expression+")", append([]any{}, args...)...) {
+		if eval[bool](b, "Boolean("+expression+")", args...) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -164,18 +166,30 @@ func (b *tab) until(what, expression string, args ...any) {
 
 func (b *tab) text(selector string) string {
 	b.t.Helper()
-	return eval[string](b, "document.querySelector(%s)?.innerText ?? ''", selector)
+	return eval[string](b, "document.querySelector($ARG)?.innerText ?? ''", selector)
 }
 
 func (b *tab) count(selector string) int {
 	b.t.Helper()
-	return eval[int](b, "document.querySelectorAll(%s).length", selector)
+	return eval[int](b, "document.querySelectorAll($ARG).length", selector)
 }
 
-// press types into whatever has the focus.
-func (b *tab) press(keys string) {
+// press presses a key where the focus is, as a keyboard does: a page that takes
+// the key for itself leaves nothing to be typed.
+func (b *tab) press(key string) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent(keys))
+	if len(key) > 1 || key < " " {
+		b.do(chromedp.KeyEvent(key))
+		return
+	}
+	for _, typ := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		p := input.DispatchKeyEventParams{Type: typ, Key: key}
+		if typ == input.DispatchKeyEventTypeKeyDown {
+			p.Text = key
+		}
+		_, err := chromedp.Call(b.ctx, input.DispatchKeyEvent, p)
+		b.must(err)
+	}
 }
 
 // submit clicks, and waits until another page is there.
@@ -186,10 +200,16 @@ func (b *tab) submit(selector string) {
 	b.until("the page after "+selector, "window.before === undefined && document.readyState === 'complete'")
 }
 
-func (b *tab) login(s *site, token string) {
+// forget has the browser forget all sessions.
+func (b *tab) forget() {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, network.ClearBrowserCookies, struct{}{})
 	b.must(err)
+}
+
+func (b *tab) login(s *site, token string) {
+	b.t.Helper()
+	b.forget()
 	b.visit(s.url + "/login")
 	b.do(chromedp.SendKeys(chromedp.CSS("#token"), token))
 	b.submit("main form button")

@@ -82,9 +82,10 @@ func newRow(e *index.Entry) row {
 			r.StatusTone = statusTone(v.Status)
 		}
 	}
-	for _, text := range []*string{&r.Who, &r.What, &r.On, &r.Result} {
+	for _, text := range []*string{&r.Who, &r.What, &r.On, &r.Result, &r.State} {
 		*text = visible(*text)
 	}
+	r.Cache = audit.CacheResult(visible(string(r.Cache)))
 	return r
 }
 

@@ -80,7 +80,7 @@ func (records) Record(_ context.Context, id string) (json.RawMessage, error) {
 }
 
 // startSite serves a log of so many entries.
-func startSite(t *testing.T, entries int) *site {
+func startSite(t testing.TB, entries int) *site {
 	t.Helper()
 	dir := t.TempDir()
 	s := &site{cache: &answers{}, ready: health()}
@@ -204,7 +204,7 @@ var hostile = []string{
 
 // writeLog writes a log as it stands after a busy day, faster than a journal
 // would.
-func writeLog(t *testing.T, dir string, entries int, now time.Time) {
+func writeLog(t testing.TB, dir string, entries int, now time.Time) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -338,6 +338,8 @@ func (s *site) append(t *testing.T, e *audit.Event) {
 		t.Fatal(err)
 	}
 }
+
+func (s *site) now() time.Time { return time.Now() }
 
 // call adds the outcome of a call.
 func (s *site) call(t *testing.T, principal string) *audit.Event {

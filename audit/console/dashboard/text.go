@@ -136,7 +136,7 @@ func visibleLines(s string) string {
 }
 
 // words makes a text of a word of the schema.
-func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
+func words(s string) string { return visible(strings.ReplaceAll(s, "_", " ")) }
 
 func eventPath(id string) string {
 	if !isPlain(id, "-") {

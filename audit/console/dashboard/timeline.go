@@ -193,9 +193,9 @@ func (v Event) answered() step {
 // other is an event that is no call.
 func (v Event) other() step {
 	e := v.E()
-	s := step{Title: componentTitle(string(e.Kind)), Word: visible(words(e.Action)), Time: e.Time}
+	s := step{Title: componentTitle(string(e.Kind)), Word: words(e.Action), Time: e.Time}
 	if e.State != "" {
-		s.Word, s.Tone = visible(words(e.State)), stateTone(e.State)
+		s.Word, s.Tone = words(e.State), stateTone(e.State)
 	}
 	s.facts(e)
 	return s
@@ -204,12 +204,12 @@ func (v Event) other() step {
 // about is an entry that refers to the event.
 func (v Event) about(entry *index.Entry) step {
 	e := &entry.Event
-	s := step{Title: componentTitle(string(e.Kind)), Word: visible(words(e.Action)), Time: e.Time}
+	s := step{Title: componentTitle(string(e.Kind)), Word: words(e.Action), Time: e.Time}
 	if e.Kind == audit.KindVerdict {
 		s.Title += " on attempt " + strconv.Itoa(e.OfAttempt+1)
 	}
 	if e.State != "" {
-		s.Word, s.Tone = visible(words(e.State)), stateTone(e.State)
+		s.Word, s.Tone = words(e.State), stateTone(e.State)
 	}
 	s.facts(e)
 	s.link("event", e.ID, eventPath(e.ID))

@@ -88,6 +88,19 @@ func (v Connection) view() (name, section, title string) {
 	return "connection", "Connections", "Connection " + v.ID
 }
 
+// Done says what a purge has done.
+func (v Connection) Done() string {
+	switch {
+	case v.Purged == nil:
+		return ""
+	case *v.Purged == 0:
+		return "Nothing of this connection was in the cache."
+	case *v.Purged == 1:
+		return "One cached answer was forgotten. The next call goes to AWS."
+	}
+	return number(*v.Purged) + " cached answers were forgotten. The next call goes to AWS."
+}
+
 // Rows are the newest events.
 func (v Connection) Rows() []row { return rows(v.Entries) }
 

@@ -82,7 +82,7 @@
         row.result = e.detail || '';
         if (e.status > 0) row.statusTone = statusTone(e.status);
     }
-    for (const name of ['who', 'what', 'on', 'result']) row[name] = visible(row[name]);
+    for (const name of ['who', 'what', 'on', 'result', 'state', 'cache']) row[name] = visible(row[name]);
     return row;
   }
 
