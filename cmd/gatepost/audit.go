@@ -111,7 +111,7 @@ func (d *damage) take(err error) bool {
 	if missing && absent.Pruned {
 		if d.pruned <= absent.Last {
 			d.pruned = absent.Last + 1
-			fmt.Fprintf(d.program.stderr, "note: %s: only proofs of them can still be made\n", err)
+			fmt.Fprintf(d.program.stderr, "note: the entries before %d were pruned: only proofs of them can still be made\n", d.pruned)
 		}
 		return true
 	}
