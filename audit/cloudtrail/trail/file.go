@@ -2,7 +2,6 @@ package trail
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +11,9 @@ import (
 	"io"
 	"os"
 	"time"
+
+	// Three times as fast as the standard library's; see BenchmarkGzip.
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 )
