@@ -54,7 +54,8 @@ func (c *Correlator) amended(a *arrival) ref {
 func (c *Correlator) rejudge(r ref, a *arrival) {
 	c.dropGroup(a.original)
 	t := c.attempts.at(r)
-	if t.event == (key{}) {
+	other := t.event != a.original && t.event != a.event && t.evidence < byRequest && t.traits&learned == 0
+	if t.event == (key{}) || other {
 		c.bind(r, a, byRequest)
 		return
 	}

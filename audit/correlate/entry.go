@@ -80,6 +80,11 @@ func (c *Correlator) describe(l *call, e *audit.Event) {
 	if l.shape != nil {
 		c.dropShape(l.shape)
 	}
+	if l.shape != s {
+		if b := c.buckets[floorDiv(l.start, minute)]; b != nil {
+			b.fit = nil
+		}
+	}
 	l.shape = s
 	if l.connection = c.hashConnection(e.ConnectionID); cutShort(e, "connection_id") {
 		l.connection = 0

@@ -42,6 +42,7 @@ type log struct {
 	c       *correlate.Correlator
 	entries []audit.Event
 	fed     int
+	dropped int // entries that the test has no use for any more
 }
 
 func newLog(t *testing.T, config correlate.Config) *log {
@@ -58,7 +59,7 @@ func (l *log) publish(events []audit.Event) []audit.Event {
 }
 
 func (l *log) append(e audit.Event) {
-	e.Index, e.Origin = uint64(len(l.entries)), "gatepost/test"
+	e.Index, e.Origin = uint64(l.dropped+len(l.entries)), "gatepost/test"
 	l.entries = append(l.entries, e)
 }
 
@@ -95,7 +96,9 @@ func (l *log) covered(seconds float64) []audit.Event {
 func (l *log) restart(seconds float64, archive ...cloudtrail.Record) {
 	low := l.c.Low()
 	config := l.config
-	config.Start = l.entries[0].Time
+	if config.Start.IsZero() && len(l.entries) > 0 {
+		config.Start = l.entries[0].Time
+	}
 	l.c = correlate.New(config)
 	l.fed = int(low)
 	for l.fed < len(l.entries) {

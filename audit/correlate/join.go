@@ -114,7 +114,7 @@ func (c *Correlator) bind(r ref, a *arrival, by evidence) {
 	}
 	c.decided(a)
 	t.event, t.evidence = a.event, by
-	if t.request == (key{}) && a.request != (key{}) {
+	if t.request == (key{}) && a.request != (key{}) && a.request.isUUID() { // what was cut may be the beginning of many
 		t.request = a.request
 		t.traits |= learned
 		if c.requests[a.request] == 0 {

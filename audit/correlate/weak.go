@@ -86,11 +86,13 @@ func (c *Correlator) fittingAttempts(a *arrival) (list []ref) {
 				continue
 			}
 			if len(connections) == 0 {
-				list = c.unclaimed(list, f.byShape[s], a, s)
+				list, f.byShape[s] = c.unclaimed(list, f.byShape[s], a, s)
 				continue
 			}
 			for _, h := range append(connections, 0) {
-				list = c.unclaimed(list, f.by[fit{s, h}], a, s)
+				if k := (fit{s, h}); f.by[k] != nil {
+					list, f.by[k] = c.unclaimed(list, f.by[k], a, s)
+				}
 			}
 		}
 	}
@@ -98,26 +100,35 @@ func (c *Correlator) fittingAttempts(a *arrival) (list []ref) {
 }
 
 // unclaimed adds to a list those attempts of calls that have no record and were
-// made when the record was.
-func (c *Correlator) unclaimed(list []ref, calls []ref, a *arrival, s *shape) []ref {
-	for _, cr := range calls {
+// made when the record was. The calls that it returns are those that another
+// record may still ask for: not the ones whose records are certain.
+func (c *Correlator) unclaimed(list []ref, calls []ref, a *arrival, s *shape) (_, open []ref) {
+	open = calls[:0]
+	for i, cr := range calls {
+		if len(list) == maxCandidates {
+			return list, append(open, calls[i:]...)
+		}
 		l := c.calls.at(cr)
-		if l.shape != s || a.at < l.start-weakWindow || a.at > max(l.end, l.start)+weakWindow && !l.orphan {
+		if l.shape != s {
 			continue
 		}
-		if l.orphan && a.at > l.start+int64(c.cfg.Grace) {
-			continue
+		end := max(l.end, l.start)
+		if l.orphan {
+			end = l.start + int64(c.cfg.Grace)
 		}
+		fits := l.start-weakWindow <= a.at && a.at <= end+weakWindow
+		certain := l.done
 		for r, t := range c.attemptsOf(l) {
-			if len(list) == maxCandidates {
-				return list
-			}
-			if t.event == (key{}) && compatible(t, a) && !slices.Contains(list, r) {
+			certain = certain && t.evidence == byRequest
+			if fits && len(list) < maxCandidates && t.event == (key{}) && compatible(t, a) && !slices.Contains(list, r) {
 				list = append(list, r)
 			}
 		}
+		if !certain {
+			open = append(open, cr)
+		}
 	}
-	return list
+	return list, open
 }
 
 // group is a record and the attempts that it may be of.
@@ -145,16 +156,17 @@ func (c *Correlator) share(a *arrival, list []ref) {
 }
 
 // leaveGroups takes an attempt out of all groups. A record to which that leaves
-// one candidate is judged again: with more candidates than a group has, another
-// may take the place.
+// one candidate is judged again, and so is one that had a full group: another may
+// take the place.
 func (c *Correlator) leaveGroups(r ref, matched bool) {
 	groups := c.groups[r]
 	delete(c.groups, r)
 	c.attempts.at(r).traits &^= grouped
 	for _, g := range groups {
+		full := len(g.candidates) == maxCandidates
 		g.candidates = slices.DeleteFunc(g.candidates, func(other ref) bool { return other == r })
 		switch {
-		case len(g.candidates) <= 1 && matched:
+		case (len(g.candidates) <= 1 || full) && matched:
 			c.dropGroup(g.arrival.event)
 			c.judge(g.arrival)
 		case len(g.candidates) == 0:

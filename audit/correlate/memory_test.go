@@ -1,0 +1,163 @@
+package correlate_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+	"github.com/gatepost-proxy/gatepost/audit/correlate"
+)
+
+// What is older than Keep is forgotten: Low and Since move on, counts fall, and
+// memory is given back, whatever lies in it.
+func TestForget(t *testing.T) {
+	config := correlate.Config{LateAfter: time.Minute, SettleAfter: 10 * time.Minute, Grace: time.Minute, Keep: time.Hour}
+	l := newLog(t, config)
+	l.tick(0)
+	n := 0
+	var low uint64
+	var since time.Time
+	var early, late runtime.MemStats
+	for minute := range 600 {
+		begin := float64(60 * minute)
+		for i := range 20 {
+			n++
+			l.write(call(n, begin+float64(i), answered(n))...)
+			l.write(audit.Event{Kind: audit.KindOutcome, Time: at(begin), Cache: audit.CacheHit}, audit.Event{Kind: audit.KindOutcome, Time: at(begin), Decision: audit.Deny})
+			switch i % 4 {
+			case 0, 1:
+				l.records(begin+40, record(n, begin+float64(i)), record(n, begin+float64(i), withEvent(1e6+n), withRequest(requestID(1e6+n)), withAgent("aws-cli"), withCaller(somebody)))
+			case 2:
+				l.records(begin+40, record(n, begin+float64(i), withAgent(""), withRequest(""), withConnection("")))
+			}
+		}
+		l.tick(begin + 60)
+		l.covered(begin + 60)
+		if got := l.c.Low(); got < low {
+			t.Fatalf("Low fell from %d to %d", low, got)
+		} else {
+			low = got
+		}
+		if got := l.c.Since(); got.Before(since) {
+			t.Fatalf("Since fell from %v to %v", since, got)
+		} else {
+			since = got
+		}
+		total := uint64(0)
+		for _, count := range l.c.Counts() {
+			total += count
+		}
+		if total > 73*60 {
+			t.Fatalf("after %d minutes %d calls are remembered", minute, total)
+		}
+		if minute == 199 || minute == 599 {
+			// The test's own log is not the correlator's memory.
+			l.dropped += len(l.entries)
+			l.entries, l.fed = nil, 0
+			to := &early
+			if minute == 599 {
+				to = &late
+			}
+			runtime.GC()
+			runtime.ReadMemStats(to)
+		}
+	}
+	if since.Before(at(600*60-72*60)) || low == 0 {
+		t.Errorf("Since is %v, Low %d", since, low)
+	}
+	if late.HeapAlloc > early.HeapAlloc+early.HeapAlloc/2 {
+		t.Errorf("the heap grew from %d to %d", early.HeapAlloc, late.HeapAlloc)
+	}
+	l.tick(1e6)
+	for state, count := range l.c.Counts() {
+		if count != 0 {
+			t.Errorf("of an idle log %d are remembered as %s", count, state)
+		}
+	}
+}
+
+// Low is the first line of what is remembered, and of a call whose outcome is
+// still to come.
+func TestLow(t *testing.T) {
+	l := newLog(t, correlate.Config{Keep: 10 * time.Hour})
+	l.write(call(1, 1, answered(1))...)
+	l.write(intent(2, 2))
+	l.tick(3)
+	l.write(call(3, 6*hour, answered(3))...)
+	l.tick(6*hour + 1)
+	if low, since := l.c.Low(), l.c.Since(); low != 0 || !since.Equal(at(1).Add(-5*time.Minute)) {
+		t.Errorf("Low is %d, Since %v", low, since)
+	}
+	l.write(outcome(2, 11*hour, answered(2)))
+	l.tick(13 * hour)
+	if low := l.c.Low(); low != 2 {
+		t.Errorf("with a slow call that has not settled Low is %d", low)
+	}
+	l.restart(13*hour, record(3, 6*hour))
+	l.records(13*hour, record(2, 11*hour))
+	l.tick(17 * hour)
+	if got := l.states(); got["call1/0"] != "unknown" || got["call2/0"] != "matched" || got["call3/0"] != "matched" {
+		t.Errorf("said %v", got)
+	}
+	l.tick(100 * hour)
+	if low := l.c.Low(); low != uint64(len(l.entries)) {
+		t.Errorf("of an idle log Low is %d, not %d", low, len(l.entries))
+	}
+}
+
+// A clock that was wrong for a while does not hold anything for ever.
+func TestWrongClock(t *testing.T) {
+	l := newLog(t, correlate.Config{})
+	l.tick(0)
+	l.write(call(1, 1e8, answered(1))...)
+	l.write(call(2, -1e8, answered(2))...)
+	l.write(call(3, 3, answered(3))...)
+	l.tick(10)
+	l.records(60, record(1, 2), record(3, 3))
+	l.tick(100 * hour)
+	if got := l.states(); got["call1/0"] != "matched" || got["call2/0"] != "unknown" || got["call3/0"] != "matched" {
+		t.Errorf("said %v", got)
+	}
+	l.tick(200 * hour)
+	if low := l.c.Low(); low != uint64(len(l.entries)) {
+		t.Errorf("Low is %d of %d", low, len(l.entries))
+	}
+}
+
+// Until the log has been read to its end, nothing is decided: what Entry would say
+// may stand further on.
+func TestBeforeFirstTick(t *testing.T) {
+	c := correlate.New(correlate.Config{})
+	for i, e := range concat(call(1, 1, answered(1)), call(2, 2, audit.Attempt{Status: 401})) {
+		e.Index = uint64(i)
+		if out := c.Entry(&e); out != nil {
+			t.Errorf("Entry returned %v", out)
+		}
+	}
+	if out := c.Records(at(60), []cloudtrail.Record{record(1, 1)}); out != nil {
+		t.Errorf("Records returned %v", out)
+	}
+	if out := c.Covered(at(60), cloudtrail.Coverage{Region: region, Start: at(0), End: at(60), AsOf: at(60), Completeness: cloudtrail.Complete}); out != nil {
+		t.Errorf("Covered returned %v", out)
+	}
+	if out := c.Tick(at(70)); len(out) != 2 {
+		t.Errorf("Tick returned %v", out)
+	}
+}
+
+func TestClosedSets(t *testing.T) {
+	if n := len(correlate.States()); n != 11 {
+		t.Errorf("%d states", n)
+	}
+	if n := len(correlate.Kinds()); n != 5 {
+		t.Errorf("%d kinds", n)
+	}
+	l := newLog(t, correlate.Config{})
+	for _, s := range correlate.States() {
+		if _, ok := l.c.Counts()[s]; !ok {
+			t.Errorf("%s is not counted", s)
+		}
+	}
+}
