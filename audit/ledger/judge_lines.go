@@ -72,9 +72,13 @@ func (j *judgement) agreed(size int64) (lower int64) {
 func (j *judgement) judgeGaps() {
 	named := map[int]bool{} // damaged frames that a gap is made of
 	for _, g := range j.w.gaps {
-		if g.start && j.w.pruned >= g.to {
-			j.v.report.Pruned = uint64(g.to)
-			continue
+		if g.start && j.w.pruned > 0 {
+			pruned := min(g.to, j.w.pruned)
+			j.v.report.Pruned = uint64(pruned)
+			if pruned == g.to {
+				continue
+			}
+			g.from = pruned
 		}
 		f := j.v.entryFault(FaultMissing, g.from, g.place)
 		f.Last = uint64(g.to - 1)

@@ -140,7 +140,7 @@ func TestVerifyPruned(t *testing.T) {
 	}{
 		{"what was pruned", []int{0, 100, 200}, true, 0},
 		{"less than was pruned", []int{0}, true, 0},
-		{"more than was pruned", []int{0, 100, 200, 300}, false, 0},
+		{"more than was pruned", []int{0, 100, 200, 300}, false, 300},
 		{"in the middle of what was pruned", []int{100}, false, 100},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
+	"github.com/gatepost-proxy/gatepost/audit/ledger"
+)
+
+// agedLog makes a signed log of one event a day, the newest of today, in files of
+// a hundred.
+func agedLog(t *testing.T, size int) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "audit")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var lines []byte
+	for i := range size {
+		lines = append(audit.AppendLine(lines, &audit.Event{
+			Index: uint64(i), ID: agedID(i), Kind: audit.KindOutcome, Origin: "gatepost/aged",
+			Time: time.Now().AddDate(0, 0, i+1-size), Operation: "GetConnection", Decision: audit.Allow, Cache: audit.CacheHit,
+		}), '\n')
+		if i%100 != 99 && i != size-1 {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("segment-%020d.jsonl", i/100*100)), lines, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lines = nil
+	}
+	j, l := openAged(t, dir)
+	if err := errors.Join(j.Close(t.Context()), l.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func agedID(i int) string { return fmt.Sprintf("0193580b-%04x-7c3d-9a51-2b8f6c0d1e2f", i) }
+
+func openAged(t *testing.T, dir string) (*journal.Journal, *ledger.Ledger) {
+	t.Helper()
+	j, err := journal.Open(t.Context(), journal.Config{Dir: dir, Origin: "gatepost/aged"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(t.Context(), ledger.Config{Dir: dir, Origin: "gatepost/aged", Source: ledger.JournalSource(j, dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, l
+}
+
+// wantCommand runs the binary and requires its exit status and what it says.
+func wantCommand(t *testing.T, code int, says []string, args ...string) string {
+	t.Helper()
+	out, got := command(t, args...)
+	if got != code {
+		t.Errorf("%s: exit status %d, want %d: %s", strings.Join(args, " "), got, code, out)
+	}
+	for _, text := range says {
+		if !strings.Contains(out, text) {
+			t.Errorf("%s: does not say %q: %s", strings.Join(args, " "), text, out)
+		}
+	}
+	return out
+}
+
+// TestPrune prunes a log, and reads what is left with every command.
+func TestPrune(t *testing.T) {
+	dir := agedLog(t, 1000)
+	earlier := wantCommand(t, 0, nil, "audit", "prove", agedID(42), "-d", dir)
+	key := strings.TrimSpace(wantCommand(t, 0, nil, "audit", "public-key", "-d", dir))
+	line42 := wantCommand(t, 0, []string{agedID(42)}, "audit", "export", "--format", "jsonl", "-d", dir)
+	line42 = strings.Split(line42, "\n")[42]
+
+	wantCommand(t, 2, []string{"--before"}, "audit", "prune", "-d", dir)
+	wantCommand(t, 0, []string{"nothing to remove: entry 0 is of"}, "audit", "prune", "--before", "3000d", "--confirm", "-d", dir)
+	wantCommand(t, 0, []string{"would remove  entries 0 to 299, 3 files", "keeps         all from entry 300 on"}, "audit", "prune", "--before", "650d", "-d", dir)
+	if _, err := os.Stat(filepath.Join(dir, "segment-00000000000000000000.jsonl")); err != nil {
+		t.Fatal("removed without --confirm: ", err)
+	}
+
+	j, l := openAged(t, dir)
+	wantCommand(t, 0, []string{"would remove"}, "audit", "prune", "--before", "650d", "-d", dir)
+	wantCommand(t, 2, []string{"nothing was removed", "(process " + strconv.Itoa(os.Getpid()) + ")", "stop it"}, "audit", "prune", "--before", "650d", "--confirm", "-d", dir)
+	if err := errors.Join(j.Close(t.Context()), l.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	var done struct {
+		First, Keep, Entries, Record uint64
+		Removed                      bool
+	}
+	if err := json.Unmarshal([]byte(wantCommand(t, 0, nil, "audit", "prune", "--before", "650d", "--confirm", "-o", "json", "-d", dir)), &done); err != nil {
+		t.Fatal(err)
+	}
+	if !done.Removed || done.Keep != 300 || done.Entries != 300 || done.Record < 1000 {
+		t.Errorf("%+v", done)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "segment-00000000000000000200.jsonl")); err == nil {
+		t.Error("not removed")
+	}
+
+	wantCommand(t, 0, []string{`"action":"prune"`, `"count":300`, "entries 0 to 299", `"principal":"local:`}, "audit", "show", fmt.Sprint(done.Record), "-o", "json", "-d", dir)
+	wantCommand(t, 0, []string{"pruned      300 entries", "entries     300 to", "verdict     sound"}, "audit", "verify", "-d", dir)
+	const note = "note: the entries before 300 were pruned"
+	for _, args := range [][]string{
+		{"query", "--limit", "0"}, {"query", "--limit", "0", "--until", "900d"}, {"tail", "-n", "5000"},
+		{"show", "42"}, {"export", "--format", "jsonl"}, {"export", "--format", "csv", "--since", "9000d"},
+	} {
+		out, code := commandBoth(t, append(append([]string{"audit"}, args...), "-d", dir)...)
+		if code != 0 || strings.Count(out, note) != 1 || strings.Contains(out, "damaged") {
+			t.Errorf("%v: exit status %d: %.300s", args, code, out)
+		}
+	}
+	if out, code := commandBoth(t, "audit", "tail", "-n", "5", "-d", dir); code != 0 || strings.Contains(out, note) {
+		t.Errorf("a tail that does not get there tells of it: %d %s", code, out)
+	}
+
+	// Proofs.
+	file := func(name, content string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	wantCommand(t, 0, []string{"entry 42"}, "audit", "check-proof", file("earlier", earlier), "--public-key", key)
+	proof, code := commandBoth(t, "audit", "prove", "42", "-d", dir)
+	if code != 0 || !strings.Contains(proof, "note: entry 42 was pruned") {
+		t.Errorf("prove: %d %s", code, proof)
+	}
+	proof = wantCommand(t, 0, nil, "audit", "prove", "42", "-d", dir)
+	wantCommand(t, 0, []string{agedID(42)}, "audit", "check-proof", file("later", proof), "--event", file("line", line42), "--public-key", key)
+
+	// The index.
+	wantCommand(t, 0, nil, "audit", "reindex", "-d", dir)
+	if out, code := commandBoth(t, "audit", "reindex", "-d", dir); code != 0 || !strings.Contains(out, "entries indexed") {
+		t.Errorf("reindex: %d %s", code, out)
+	}
+
+	// A file that is missing beyond what was pruned is damage.
+	if err := os.Remove(filepath.Join(dir, "segment-00000000000000000300.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	out, code := commandBoth(t, "audit", "query", "--limit", "0", "-d", dir)
+	if code != 1 || !strings.Contains(out, note) || !strings.Contains(out, "damaged log: entries 300 to 399 are missing") {
+		t.Errorf("query: %d %.300s", code, out[max(0, len(out)-300):])
+	}
+	wantCommand(t, 1, []string{"first bad entry is 300"}, "audit", "verify", "-d", dir)
+}
+
+// TestReindexBesideServer leaves the index of a running gatepost alone.
+func TestReindexBesideServer(t *testing.T) {
+	g := startGate(t, gateOptions{})
+	wantCommand(t, 2, []string{"stop it first"}, "audit", "reindex", "-d", g.logDir())
+	if err := g.Stop(t); err != nil {
+		t.Fatal(err)
+	}
+	wantCommand(t, 0, nil, "audit", "reindex", "-d", g.logDir())
+}
+
+// commandBoth runs the binary and returns all that it says.
+func commandBoth(t *testing.T, args ...string) (output string, code int) {
+	t.Helper()
+	out, err := exec.Command("gatepost", args...).CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return string(out), exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return string(out), 0
+}
