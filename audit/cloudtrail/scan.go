@@ -43,7 +43,7 @@ func (s *scanner) fill() {
 	s.base += int64(s.pos)
 	s.buf, s.pos = s.buf[:n], 0
 	if cap(s.buf)-n < readBytes {
-		s.buf = append(make([]byte, 0, 2*cap(s.buf)+2*readBytes), s.buf...)
+		s.buf = append(make([]byte, 0, 2*cap(s.buf)+readBytes), s.buf...)
 	}
 	for len(s.buf) == n && s.rerr == nil {
 		var m int

@@ -19,6 +19,7 @@ const overdue = 3 * time.Hour
 type judgement struct {
 	completeness cloudtrail.Completeness
 	reason       string
+	timed        bool // time alone can change it
 }
 
 // judging gathers what is wrong with a window. The first of each kind counts.
@@ -59,9 +60,13 @@ func (j *judging) missing(f *findings, c *content, format string, args ...any) {
 // judge says how much of the records of an hour was read. The log files that were
 // delivered from then until SettleAfter after its end have been.
 func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgement {
+	const expected = "log files with records of this window are still to be expected"
 	j := &judging{source: s, ctx: ctx, stream: st, start: hour, end: s.settled(hour), listed: map[string]bool{}}
-	if s.asOf.Before(j.end) || len(st.digests) == 0 && st.newest.Before(j.end) {
-		j.note(&j.wait, "log files with records of this window are still to be expected")
+	if s.asOf.Before(j.end) {
+		return judgement{cloudtrail.Provisional, expected, true}
+	}
+	if len(st.digests) == 0 && st.newest.Before(j.end) {
+		j.wait = expected
 	}
 	for _, f := range st.delivered(hour, j.end) {
 		if f.err != nil {
@@ -92,13 +97,13 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 	}
 	switch {
 	case j.problem != "":
-		return judgement{cloudtrail.Incomplete, j.problem}
+		return judgement{cloudtrail.Incomplete, j.problem, false}
 	case j.awaited != "" || j.wait != "":
-		return judgement{cloudtrail.Provisional, first(j.awaited, j.wait)}
+		return judgement{cloudtrail.Provisional, first(j.awaited, j.wait), j.awaited != ""}
 	case j.doubt != "":
-		return judgement{cloudtrail.CompleteUnvalidated, j.doubt}
+		return judgement{cloudtrail.CompleteUnvalidated, j.doubt, false}
 	}
-	return judgement{cloudtrail.Complete, ""}
+	return judgement{cloudtrail.Complete, "", false}
 }
 
 // chain holds the deliveries against the digests of one trail.

@@ -41,6 +41,11 @@ type told struct {
 	Completeness cloudtrail.Completeness `json:"c"`
 	Final        bool                    `json:"-"`
 	asOf         time.Time
+
+	// Of what is not final, the time of the account's latest file then, and whether
+	// time alone can change it.
+	newest time.Time
+	timed  bool
 }
 
 // placeFile is the place's form in [cloudtrail.Places].

@@ -3,6 +3,7 @@ package trail
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 )
@@ -20,21 +21,26 @@ type reading struct {
 // readLogs reads files and hands over their records, in the files' order. The
 // error is the sink's or ctx's; what is wrong with a file stays in its content.
 func (s *Source) readLogs(ctx context.Context, files []*file, sink cloudtrail.Sink) error {
+	if len(files) == 0 {
+		return nil
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan *reading, readers-1)
-	go func() {
+	running.Go(func() {
 		defer close(queue)
 		for _, f := range files {
 			r := &reading{file: f, batches: make(chan []cloudtrail.Record, 1)}
 			select {
 			case queue <- r:
-				go r.run(ctx)
+				running.Go(func() { r.run(ctx) })
 			case <-ctx.Done():
 				return
 			}
 		}
-	}()
+	})
 	for r := range queue {
 		for batch := range r.batches {
 			if err := sink.Records(ctx, s.config.Now(), batch); err != nil {

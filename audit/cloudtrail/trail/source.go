@@ -168,7 +168,8 @@ func (s *Source) due(t *tree, since time.Time) (map[window]bool, []time.Time) {
 		}
 		for hour := later(st.first, since.Truncate(time.Hour)); !hour.After(st.newest); hour = hour.Add(time.Hour) {
 			told, ok := s.place.told(st.streamKey, hour)
-			if ok && told.Final && told.Files == st.fingerprint(hour, s.settled(hour), s.keys) {
+			settled := told.Final || !told.timed && told.newest.Equal(st.newest)
+			if ok && settled && told.Files == st.fingerprint(hour, s.settled(hour), s.keys) {
 				continue
 			}
 			due[window{st, hour}] = true
@@ -201,7 +202,7 @@ func (s *Source) tell(ctx context.Context, w window, since time.Time, sink cloud
 	end := s.settled(w.hour)
 	now := told{
 		Files: w.fingerprint(w.hour, end, s.keys), Logs: w.logsFingerprint(w.hour, end), Completeness: verdict.completeness,
-		Final: verdict.completeness != cloudtrail.Provisional, asOf: s.asOf,
+		Final: verdict.completeness != cloudtrail.Provisional, asOf: s.asOf, newest: w.newest, timed: verdict.timed,
 	}
 	before, ok := s.place.told(w.streamKey, w.hour)
 	if ok && before.Completeness == now.Completeness {
