@@ -30,6 +30,32 @@
 // segment is abandoned, and the same lines are written again, under the same
 // indices, to a new segment that starts with the first of them.
 //
+// # Compression
+//
+// A segment that has been closed for an hour is compressed in the background, one
+// at a time and slowly, but for the newest two: segment-N.jsonl becomes
+// segment-N.jsonl.zst, in the form that package
+// [github.com/gatepost-proxy/gatepost/audit/journal/seekable] describes, which
+// any zstd reads. A line in it keeps its offset, and costs one frame of 256 KiB
+// to read.
+//
+// The compressed file is written under another name, synced, read back and
+// compared with the original, and takes its place before that is removed. So each
+// line can be reached at any moment, and after a crash at any: while both are
+// there, the original counts. A segment that holds anything but its lines is left
+// as it is. Who ships the files has an hour for each, or ships the compressed ones.
+//
+// # Retention
+//
+// [Journal.Prune] removes old segments whole, the oldest first, once an event of
+// the log says so, whose action is [ActionPrune]. Those who read the log get a
+// [*MissingError] with Pruned set for what was removed, and without it for what is
+// missing otherwise; Open refuses the latter. What may be pruned is decided by
+// package ledger, which keeps what proves the lines.
+//
+// The file "pruned" holds the index of the newest such event, so that nobody has
+// to search for it. It is made again if it is lost.
+//
 // # Group commit
 //
 // One goroutine writes. While it waits for the disk, callers fill the next batch,
@@ -43,5 +69,5 @@
 // All methods of a Journal may be called from any number of goroutines. A
 // directory has one writer at a time, held by a lock; [ReadDir] and
 // [ReadDirBackward] read beside it, from this process or another one, and
-// without a writer.
+// without a writer. So does a [Lookup], which belongs to one goroutine.
 package journal

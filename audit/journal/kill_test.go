@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,8 +20,12 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
-// victimDir makes the test binary the process that TestKill kills.
-const victimDir = "GATEPOST_TEST_VICTIM_DIR"
+// victimDir makes the test binary the process that TestKill kills; with
+// victimKeeps it also compresses and prunes as fast as it can.
+const (
+	victimDir   = "GATEPOST_TEST_VICTIM_DIR"
+	victimKeeps = "GATEPOST_TEST_VICTIM_KEEPS"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
@@ -37,13 +42,22 @@ func TestMain(m *testing.M) {
 // acknowledged, each line in one write.
 func victim(dir string) error {
 	ctx := context.Background()
-	j, err := journal.Open(ctx, journal.Config{Dir: dir, Origin: "victim", SegmentBytes: 64 << 10, CommitTimeout: slowDisk})
+	c := journal.Config{Dir: dir, Origin: "victim", SegmentBytes: 64 << 10, CommitTimeout: slowDisk}
+	keeps := os.Getenv(victimKeeps) != ""
+	if keeps {
+		c.SegmentBytes = 4096
+		c = c.Packing(time.Millisecond, time.Millisecond)
+	}
+	j, err := journal.Open(ctx, c)
 	if err != nil {
 		return err
 	}
 	fmt.Println("open")
 	var wg sync.WaitGroup
 	errs := make(chan error, 1)
+	if keeps {
+		wg.Go(func() { errs <- pruneOver(j) })
+	}
 	for w := range 32 {
 		wg.Go(func() {
 			for n := 0; ; n++ {
@@ -94,13 +108,13 @@ func TestKill(t *testing.T) {
 	acked := map[uint64]string{}
 	for round := range rounds {
 		before := len(acked)
-		runVictim(t, dir, acked)
+		runVictim(t, dir, acked, false)
 		if len(acked) == before && round > 0 {
 			t.Logf("round %d: killed before anything was acknowledged", round)
 		}
 		// Reading all of it back after each round would make the test's time grow with the square of the rounds.
 		if (round+1)%checkEvery == 0 || round == rounds-1 {
-			checkAcked(t, dir, acked)
+			checkAcked(t, dir, acked, 0)
 		}
 		if t.Failed() {
 			t.Fatalf("round %d", round)
@@ -114,10 +128,13 @@ func TestKill(t *testing.T) {
 
 // runVictim starts a victim, kills it at a random moment, and adds what it had
 // acknowledged until then.
-func runVictim(t *testing.T, dir string, acked map[uint64]string) {
+func runVictim(t *testing.T, dir string, acked map[uint64]string, keeps bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	if keeps {
+		cmd.Env = append(cmd.Env, victimKeeps+"=1")
+	}
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -129,7 +146,11 @@ func runVictim(t *testing.T, dir string, acked map[uint64]string) {
 	lines := bufio.NewScanner(out)
 	opened := lines.Scan() && lines.Text() == "open"
 	if opened {
-		time.AfterFunc(time.Duration(rand.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		life := 60 * time.Millisecond
+		if keeps {
+			life *= 4
+		}
+		time.AfterFunc(rand.N(life), func() { _ = cmd.Process.Kill() })
 	}
 	for lines.Scan() {
 		index, rest, ok := strings.Cut(lines.Text(), " ")
@@ -151,8 +172,9 @@ func runVictim(t *testing.T, dir string, acked map[uint64]string) {
 	}
 }
 
-// checkAcked opens the directory, and reads it back without a writer.
-func checkAcked(t *testing.T, dir string, acked map[uint64]string) {
+// checkAcked opens the directory, and reads it back without a writer. Entries
+// before an index may have been pruned.
+func checkAcked(t *testing.T, dir string, acked map[uint64]string, pruned uint64) {
 	t.Helper()
 	j, err := journal.Open(t.Context(), journal.Config{Dir: dir, Origin: "check", CommitTimeout: slowDisk})
 	if err != nil {
@@ -163,6 +185,11 @@ func checkAcked(t *testing.T, dir string, acked map[uint64]string) {
 	open := map[string]bool{}
 	latest := map[string]int{} // order of each victim's goroutine
 	for l, err := range journal.ReadDir(dir, 0) {
+		if gone, ok := errors.AsType[*journal.MissingError](err); ok && gone.Pruned && gone.First == 0 && gone.Last < pruned {
+			next = gone.Last + 1
+			maps.DeleteFunc(acked, func(index uint64, _ string) bool { return index < next })
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

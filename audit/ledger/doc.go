@@ -42,6 +42,17 @@
 // A [Proof] stays valid for ever: while the log grows, and when the line that it
 // is about has been pruned.
 //
+// # Pruning
+//
+// [PlanPrune] finds the old segments of the journal that can be done without:
+// every entry older than a given time and than [UnsettledFor], unchanged since it
+// was signed, and in a complete tile of level 0 that a checkpoint covers.
+// [Ledger.Prune] removes them, after the log itself says so and that is signed.
+// Their tiles stay, and so do all proofs: [Verify] takes their hashes from there
+// and says how many they are, and a proof of a pruned entry can still be made, to
+// be checked with a copy of its line. Entries that are missing without a signed
+// record are a fault.
+//
 // # Files
 //
 // All are in ledger/ below the audit directory:
