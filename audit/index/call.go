@@ -22,7 +22,7 @@ func (w *writer) addCall(ctx context.Context, index uint64, e *audit.Event) erro
 	}
 	var shown int64
 	if state == nil {
-		if shown, err = w.post(ctx, fieldState, implied(e), index); err != nil {
+		if shown, err = w.post(ctx, fieldState, ImpliedState(e), index); err != nil {
 			return err
 		}
 	} else {
@@ -41,7 +41,7 @@ func (w *writer) addCall(ctx context.Context, index uint64, e *audit.Event) erro
 	}
 	w.tallies.count(micros, shown, 1)
 	if intent, open := w.intents.take(id); open && state == nil {
-		if err := w.follow(ctx, intent, implied(e)); err != nil {
+		if err := w.follow(ctx, intent, ImpliedState(e)); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,13 @@ func IsFinding(e *audit.Event) bool {
 	return finding
 }
 
+// IsExpected reports whether a finding is left out of the findings unless its state
+// is asked for.
+func IsExpected(e *audit.Event) bool {
+	_, expected := isFinding(e)
+	return expected
+}
+
 // isFinding reports whether an event is listed with the findings for as long as it
 // holds, and whether it tells what somebody has announced, or what CloudTrail
 // does as a matter of course: that needs an eye only if it is looked for.

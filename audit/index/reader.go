@@ -287,7 +287,7 @@ func (v *view) state(ctx context.Context, e *Entry) error {
 	if !isCall(e.Event.Kind) {
 		return nil
 	}
-	e.State = implied(&e.Event)
+	e.State = ImpliedState(&e.Event)
 	if e.Event.ID == "" {
 		return nil
 	}
@@ -304,7 +304,7 @@ func (v *view) state(ctx context.Context, e *Entry) error {
 	}
 	outcome, err := v.newest(ctx, e.Event.ID, roleOutcome, roleOutcome, nil)
 	if err == nil && outcome != nil {
-		e.State = implied(&outcome.Event)
+		e.State = ImpliedState(&outcome.Event)
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package index
 
-import "github.com/gatepost-proxy/gatepost/audit"
+import (
+	"slices"
+
+	"github.com/gatepost-proxy/gatepost/audit"
+)
 
 // The states that a call is in as long as no verdict says anything about it:
 // they follow from its own lines, and are not written into the log.
@@ -13,10 +17,17 @@ const (
 // impliedStates are these, the likeliest of a call that gets a verdict first.
 func impliedStates() [3]string { return [...]string{statePending, stateDerived, stateNotApplicable} }
 
-// implied is the state that a line of a call gives it. An intent knows no better
-// than that AWS may have been asked; its call's outcome does. One that was written
-// for a call that was cut short knows no better either.
-func implied(e *audit.Event) string {
+// IsImpliedState reports whether a call may be in a state without a verdict.
+func IsImpliedState(state string) bool {
+	implied := impliedStates()
+	return slices.Contains(implied[:], state)
+}
+
+// ImpliedState is the state that a line of a call gives it while there is no
+// verdict. An intent knows no better than that AWS may have been asked; its call's
+// outcome does. One that was written for a call that was cut short knows no better
+// either.
+func ImpliedState(e *audit.Event) string {
 	switch {
 	case e.Kind == audit.KindIntent, e.Action == actionOutcomeUnknown:
 		return statePending

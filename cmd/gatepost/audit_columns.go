@@ -83,7 +83,7 @@ func (c eventCells) state() eventColumn {
 	return eventColumn{"STATE", func(e *audit.Event) cell {
 		state := e.State
 		if e.Kind == audit.KindOutcome {
-			state = c.verdicts.state(e.ID)
+			state = c.verdicts.state(e)
 		}
 		return cell{state, c.stateColour(state)}
 	}, 12, 16}

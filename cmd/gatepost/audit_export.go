@@ -49,6 +49,7 @@ reads the log twice and remembers the calls in that state.`,
 	_ = cmd.MarkFlagFilename("out")
 	proofs := cmd.Flags().Bool("proofs", false, "with ocsf: give events their log proof, in attestation_list of the profile record_integrity, which OCSF has not released yet")
 	filter := addFilterFlags(cmd)
+	intents := cmd.Flags().Bool("intents", false, "with csv and ocsf: intents too")
 	addLogFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o := export.Options{Format: export.Format(format.value), Version: version}
@@ -60,7 +61,7 @@ reads the log twice and remembers the calls in that state.`,
 			return err
 		}
 		f := filter()
-		f.intents = f.intents || o.Format.Includes(audit.KindIntent)
+		f.intents, f.verdicts = *intents || o.Format.Includes(audit.KindIntent), true
 		if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
 			return misuse("--since %s is not before --until %s", f.Since.Format(time.RFC3339), f.Until.Format(time.RFC3339))
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/export"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
@@ -175,8 +176,14 @@ func (l *exportLog) behind(bad, last uint64) (uint64, bool) {
 }
 
 // callsInState are the calls of which an attempt is now in the state that the
-// filter asks for: a bit for each such attempt.
+// filter asks for: a bit for each such attempt. If calls may be in that state
+// without a verdict, those that have one are marked too.
 type callsInState map[uuid.UUID]uint32
+
+const (
+	judged     = 1 << 31
+	maxAttempt = 30
+)
 
 // callsInState reads the verdicts; they stand behind the calls that they are
 // about. It returns nil when no state is asked for. Damage is for the reading
@@ -199,7 +206,10 @@ func (l *exportLog) callsInState(from, last uint64) (callsInState, error) {
 		if !ok || r.event.Kind != audit.KindVerdict {
 			continue
 		}
-		key, bit := callKey(r.event.Of), uint32(1)<<max(0, min(r.event.OfAttempt, 31))
+		key, bit := callKey(r.event.Of), uint32(1)<<max(0, min(r.event.OfAttempt, maxAttempt))
+		if index.IsImpliedState(l.filter.State) {
+			calls[key] |= judged
+		}
 		if r.event.State == l.filter.State {
 			calls[key] |= bit
 		} else if calls[key] &^= bit; calls[key] == 0 {
@@ -214,8 +224,10 @@ func (c callsInState) verdicts(id, state string) verdicts {
 	switch {
 	case c == nil:
 		return nil
-	case c[callKey(id)] != 0:
+	case c[callKey(id)]&^judged != 0:
 		return verdicts{id: {{state: state}}}
+	case c[callKey(id)] != 0:
+		return verdicts{id: {{}}} // some other state
 	default:
 		return verdicts{}
 	}

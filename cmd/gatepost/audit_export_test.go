@@ -64,10 +64,11 @@ func TestAuditExportAgreesWithQuery(t *testing.T) {
 		for _, format := range []string{"jsonl", "csv", "ocsf"} {
 			for _, intents := range []string{"", " --intents"} {
 				t.Run(format+" "+flags+intents, func(t *testing.T) {
-					query := flags + intents
-					if format == "jsonl" && intents == "" {
-						query += " --intents"
+					also := " --also verdict" // an export has them all
+					if format == "jsonl" || intents != "" {
+						also = " --also intent,verdict"
 					}
+					query := flags + also
 					stdout, stderr, code := gatepost(t, nil, append(strings.Fields("audit query -n 0 -o json -d "+sampleDir), strings.Fields(query)...)...)
 					if code != exitDone {
 						t.Fatalf("query: exit status %d: %s", code, stderr)

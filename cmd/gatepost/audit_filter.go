@@ -3,18 +3,35 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts"
 )
 
 // eventFilter is what the flags of a command choose.
 type eventFilter struct {
 	audit.Filter
-	// intents asks for intents beside everything else.
-	intents bool
+	// intents and verdicts ask for those beside everything else.
+	intents, verdicts bool
+}
+
+// addEventFlags gives cmd the filter flags, and --also for what is otherwise left
+// out, as the API has it.
+func addEventFlags(cmd *cobra.Command) func() eventFilter {
+	filter := addFilterFlags(cmd)
+	also := addChoice(cmd, "also", "", "kinds to show beside the others, which are left out without --kind: the outcome stands for its call", false,
+		string(audit.KindIntent), string(audit.KindVerdict), string(audit.KindIntent+","+audit.KindVerdict))
+	return func() eventFilter {
+		f := filter()
+		f.intents = strings.Contains(also.value, string(audit.KindIntent))
+		f.verdicts = strings.Contains(also.value, string(audit.KindVerdict))
+		return f
+	}
 }
 
 // addFilterFlags gives cmd a flag for each field of audit.Filter. The filter
@@ -36,9 +53,8 @@ func addFilterFlags(cmd *cobra.Command) func() eventFilter {
 	class := addChoice(cmd, "error-class", "", "how the call failed, none if it did not", false, classes...)
 	flags.StringVar(&f.RequestID, "request-id", "", "`id` that a caller was given: AWS's request id or the event's")
 	flags.StringVar(&f.State, "state", "", "`state` that CloudTrail puts the call in, such as matched, pending, missing; or a finding, such as bypass")
-	kind := addChoice(cmd, "kind", "", "kind of event (default all but intents)", false,
+	kind := addChoice(cmd, "kind", "", "kind of event", false,
 		string(audit.KindIntent), string(audit.KindOutcome), string(audit.KindVerdict), string(audit.KindFinding), string(audit.KindAdmin), string(audit.KindSystem))
-	flags.BoolVar(&f.intents, "intents", false, "show intents too")
 	since, until := &momentFlag{sign: -1}, &momentFlag{sign: -1}
 	flags.Var(since, "since", "from then on: RFC 3339, a date, or a time ago such as 15m, 24h, 7d")
 	flags.Var(until, "until", "before then; as --since")
@@ -66,7 +82,7 @@ func addFilterFlags(cmd *cobra.Command) func() eventFilter {
 // match reports whether e is chosen. verdicts knows what later events said
 // about calls; it may be nil.
 func (f *eventFilter) match(e *audit.Event, verdicts verdicts) bool {
-	if e.Kind == audit.KindIntent && f.Kind == "" && !f.intents {
+	if f.Kind == "" && (e.Kind == audit.KindIntent && !f.intents || e.Kind == audit.KindVerdict && !f.verdicts) {
 		return false
 	}
 	one := f.Filter
@@ -75,11 +91,9 @@ func (f *eventFilter) match(e *audit.Event, verdicts verdicts) bool {
 	}
 	switch e.Kind {
 	case audit.KindOutcome, audit.KindIntent:
-		// The state of a call stands in its verdicts, not in its own line.
+		// The state of a call stands in its verdicts, or follows from its outcome.
 		one.State = ""
-		return verdicts.has(e.ID, f.State) && one.Match(e)
-	case audit.KindVerdict:
-		return f.Kind == audit.KindVerdict && one.Match(e)
+		return verdicts.has(e, f.State) && one.Match(e)
 	default:
 		return one.Match(e)
 	}
@@ -135,26 +149,38 @@ func (v verdicts) add(e *audit.Event) {
 			return
 		}
 	}
-	v[e.Of] = append(v[e.Of], verdict{e.OfAttempt, e.State})
+	v[e.Of] = append(slices.DeleteFunc(v[e.Of], func(k verdict) bool { return k.attempt == noAttempt }), verdict{e.OfAttempt, e.State})
 }
 
-// has reports whether one of the call's attempts is in state.
-func (v verdicts) has(id, state string) bool {
-	for _, known := range v[id] {
-		if known.state == state {
-			return true
-		}
+// noAttempt is the attempt of a state that follows from a call's outcome.
+const noAttempt = -1
+
+// imply takes in what the outcome of a call implies, for its intent, which stands
+// before it.
+func (v verdicts) imply(outcome *audit.Event) {
+	if len(v[outcome.ID]) == 0 {
+		v[outcome.ID] = []verdict{{noAttempt, index.ImpliedState(outcome)}}
 	}
-	return false
 }
 
-// state is that of the call's last attempt, which decided its answer.
-func (v verdicts) state(id string) string {
-	last := verdict{attempt: -1}
-	for _, known := range v[id] {
-		if known.attempt > last.attempt {
-			last = known
+// has reports whether one of the attempts of a line's call is in state, or, while
+// there is no verdict on any, the line implies it.
+func (v verdicts) has(call *audit.Event, state string) bool {
+	known := v[call.ID]
+	if len(known) == 0 {
+		return index.ImpliedState(call) == state
+	}
+	return slices.ContainsFunc(known, func(k verdict) bool { return k.state == state })
+}
+
+// state is that of the last attempt of a line's call, which decided its answer, or
+// what the line implies.
+func (v verdicts) state(call *audit.Event) string {
+	state, last := index.ImpliedState(call), noAttempt-1
+	for _, known := range v[call.ID] {
+		if known.attempt > last {
+			state, last = known.state, known.attempt
 		}
 	}
-	return last.state
+	return state
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,18 +22,28 @@ func newAuditShowCommand(p *program) *cobra.Command {
 AWS, how it ended, and what CloudTrail says about it.
 
 ID is an event's id, which callers get in X-Gatepost-Event-Id, or its position in
-the log, which they get in X-Gatepost-Event-Index. --output json prints one object
-with the event, its intent, and its verdicts, as stored.`,
+the log, which they get in X-Gatepost-Event-Index; or AWS's id of a request, which
+leads to the call that made it or to the finding about it. --output json prints one
+object, as the API has it, in which the log's lines are as stored.`,
 		Example: `  gatepost audit show 01985c2a-7e4b-7c3d-9a51-2b8f6c0d1e2f
-  gatepost audit show 4711 --output json`,
-		Args: oneArgument("the id of an event, or its position in the log"),
+  gatepost audit show 4711 --output json
+  gatepost audit show 0d4d0b27-6a4e-4d41-9d1c-8f8a3c6d2f11 --server http://127.0.0.1:9090`,
+		Args: oneArgument("the id of an event or of a request to AWS, or a position in the log"),
 	}
 	addLogFlags(cmd)
+	addServerFlags(cmd)
 	output := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		want, err := parseEventName(args[0])
 		if err != nil {
 			return err
+		}
+		s, err := p.server(cmd)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			return p.showServer(cmd.Context(), s, want, output.value)
 		}
 		dir, err := p.logDir(cmd)
 		if err != nil {
@@ -46,15 +57,13 @@ with the event, its intent, and its verdicts, as stored.`,
 			}
 		}
 		if want.id != "" {
-			for r, err := range backward(cmd.Context(), dir, [][]byte{[]byte(want.id)}, nil, damaged) {
-				if err != nil {
-					return err
-				}
-				// The intent stands shortly before the outcome.
-				past := story.event != nil && r.event.Time.Before(story.event.event.Time.Add(-clockSlack))
-				if past || story.add(r, want.id) {
-					break
-				}
+			reader, done, err := newStoryReader(cmd.Context(), dir, damaged)
+			if err != nil {
+				return err
+			}
+			story, err = reader.read(cmd.Context(), want.id)
+			if err := errors.Join(err, done()); err != nil {
+				return err
 			}
 		}
 		if story.event == nil && want.id == "" && want.index < damaged.pruned {
@@ -63,7 +72,6 @@ with the event, its intent, and its verdicts, as stored.`,
 		if story.event == nil {
 			return answerNo("there is no event %s in the log %s", args[0], dir)
 		}
-		slices.Reverse(story.about)
 		if output.value == "json" {
 			err = story.writeJSON(p)
 		} else {
@@ -109,14 +117,21 @@ func parseEventName(text string) (eventName, error) {
 	if id, err := uuid.Parse(text); err == nil && len(text) == 36 {
 		return eventName{id: id.String()}, nil
 	}
-	return eventName{}, misuse("%q is neither the id of an event nor a position in the log: write one such as 01985c2a-7e4b-7c3d-9a51-2b8f6c0d1e2f or 4711", text)
+	if len(text) <= 128 && strings.Trim(text, idCharacters) == "" {
+		return eventName{id: text}, nil // of a request to AWS
+	}
+	return eventName{}, misuse("%q is neither an id nor a position in the log: write one such as 01985c2a-7e4b-7c3d-9a51-2b8f6c0d1e2f or 4711", text)
 }
+
+const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 
 // eventStory is what the log has about one event.
 type eventStory struct {
 	event  *record // the outcome of a call; the line itself for other kinds
 	intent *record
 	about  []record // verdicts and others about it, newest first while reading
+	fill   *fillStory
+	record json.RawMessage // CloudTrail's
 }
 
 // add takes in a record, of those that mention id, newest first, and reports
@@ -138,29 +153,6 @@ func (s *eventStory) add(r record, id string) (complete bool) {
 		s.about = append(s.about, r)
 	}
 	return false
-}
-
-// writeJSON prints one object that holds the lines as they are stored.
-func (s *eventStory) writeJSON(p *program) error {
-	doc := struct {
-		Event    json.RawMessage   `json:"event"`
-		Intent   json.RawMessage   `json:"intent,omitempty"`
-		Verdicts []json.RawMessage `json:"verdicts"`
-		About    []json.RawMessage `json:"about,omitempty"` // other events that name this one
-	}{Event: s.event.line, Verdicts: []json.RawMessage{}}
-	if s.intent != nil {
-		doc.Intent = s.intent.line
-	}
-	for _, r := range s.about {
-		if r.event.Kind == audit.KindVerdict {
-			doc.Verdicts = append(doc.Verdicts, r.line)
-		} else {
-			doc.About = append(doc.About, r.line)
-		}
-	}
-	encoder := json.NewEncoder(p.stdout)
-	encoder.SetEscapeHTML(false) // as stored
-	return encoder.Encode(doc)
 }
 
 // words joins what is not empty.

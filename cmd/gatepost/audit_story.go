@@ -19,6 +19,7 @@ func (s *eventStory) write(p *program) error {
 		s.writeCall(&w)
 	default:
 		w.fields(e)
+		w.cloudTrailRecord(s.record)
 	}
 	if len(s.about) > 0 {
 		w.heading("Since then")
@@ -90,6 +91,7 @@ func (s *eventStory) writeCall(w *storyWriter) {
 	if e.Kind == audit.KindIntent {
 		w.heading("Not answered")
 		w.row("note", "no outcome is recorded: the call is in flight, or gatepost was cut short")
+		s.writeCloudTrail(w)
 		return
 	}
 	w.heading("Answered")
@@ -107,6 +109,7 @@ func (s *eventStory) writeCall(w *storyWriter) {
 		w.row("note", "the caller had gone")
 	}
 	w.truncated(e)
+	s.writeCloudTrail(w)
 }
 
 // storyWriter writes headings and rows. Its text comes from the log: each

@@ -41,8 +41,10 @@ func TestAuditQuery(t *testing.T) {
 		flags string
 		want  []uint64
 	}{
-		{"all but intents", "", []uint64{15, 14, 13, 12, 10, 9, 8, 7, 5, 4, 3, 2, 0}},
-		{"intents too", "--intents --principal installer-fra1", []uint64{11, 7, 6, 3, 2, 1}},
+		{"all but intents and verdicts", "", []uint64{15, 14, 13, 7, 5, 4, 3, 2, 0}},
+		{"verdicts too", "--also verdict", []uint64{15, 14, 13, 12, 10, 9, 8, 7, 5, 4, 3, 2, 0}},
+		{"both too", "--also intent,verdict", []uint64{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}},
+		{"intents too", "--also intent --principal installer-fra1", []uint64{11, 7, 6, 3, 2, 1}},
 		{"intents alone", "--kind intent", []uint64{11, 6, 1}},
 		{"limit", "--limit 2", []uint64{15, 14}},
 		{"no limit", "-n 0 --kind verdict", []uint64{12, 10, 9, 8}},
@@ -56,7 +58,10 @@ func TestAuditQuery(t *testing.T) {
 		{"AWS's request id", "--request-id 0d4d0b27-6a4e-4d41-9d1c-8f8a3c6d2f11", []uint64{3, 2}},
 		{"event's id", "--request-id " + sampleID(4), []uint64{4}},
 		{"state of a call", "--state matched", []uint64{2}},
-		{"a former state", "--state pending", nil},
+		{"a former state", "--state late", nil},
+		{"state of a hit", "--state derived", []uint64{3}},
+		{"state of refused calls", "--state not_applicable", []uint64{5, 4}},
+		{"state of a call that was cut short", "--state pending --also intent", []uint64{11}},
 		{"state of one attempt", "--state not_expected", []uint64{2}},
 		{"verdicts with a state", "--state pending --kind verdict", []uint64{9}},
 		{"state of a finding", "--state bypass", []uint64{13}},
@@ -86,7 +91,7 @@ func TestAuditQuery(t *testing.T) {
 func TestAuditTables(t *testing.T) {
 	for name, args := range map[string][]string{
 		"audit-query.golden":        {"audit", "query"},
-		"audit-tail.golden":         {"audit", "tail", "-n", "20", "--intents"},
+		"audit-tail.golden":         {"audit", "tail", "-n", "20", "--also", "intent,verdict"},
 		"audit-show-miss.golden":    {"audit", "show", sampleID(2)},
 		"audit-show-hit.golden":     {"audit", "show", "3"},
 		"audit-show-hostile.golden": {"audit", "show", sampleID(5)},
@@ -94,6 +99,7 @@ func TestAuditTables(t *testing.T) {
 		"audit-show-failed.golden":  {"audit", "show", "6"},
 		"audit-show-finding.golden": {"audit", "show", "13"},
 		"audit-show-verdict.golden": {"audit", "show", "12"},
+		"audit-findings.golden":     {"audit", "findings"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := gatepost(t, nil, append(args, "-d", sampleDir)...)

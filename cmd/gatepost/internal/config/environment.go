@@ -15,6 +15,9 @@ const (
 	testPrefix = variablePrefix + "TEST_"
 	// FileVariable names the configuration file when no flag does.
 	FileVariable = variablePrefix + "CONFIG"
+	// TokenVariable holds the admin token of commands that ask a running gatepost.
+	// It is no setting.
+	TokenVariable = variablePrefix + "TOKEN"
 )
 
 // environment is gatepost's part of a process's environment.
@@ -30,7 +33,7 @@ func newEnvironment(env []string) environment {
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
 		switch {
-		case !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testPrefix):
+		case !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testPrefix) || name == TokenVariable:
 		case name == FileVariable:
 			e.file = value
 		default:
