@@ -19,6 +19,7 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/reconcile"
 	"github.com/gatepost-proxy/gatepost/cmd/gatepost/internal/config"
 	"github.com/gatepost-proxy/gatepost/metrics"
+	"github.com/gatepost-proxy/gatepost/proxy/upstream"
 )
 
 // openCorrelation wires what holds the log against CloudTrail. Where it is off, s.reconciler stays nil.
@@ -65,10 +66,9 @@ func correlateConfig(c config.Config) correlate.Config {
 	return core
 }
 
-// lookups are a source for each region, signed as calls are: the records are in the account where the calls are made.
-func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
-	c := s.config
-	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithCredentialsProvider(s.upstream.Credentials()), awsconfig.WithRegion(c.Upstream.Regions[0])}
+// cloudTrail returns clients of CloudTrail by region. They sign as calls do: the records are in the account where the calls are made.
+func cloudTrail(ctx context.Context, c config.Config, up *upstream.Client) (func(region string) *cloudtrail.Client, error) {
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithCredentialsProvider(up.Credentials()), awsconfig.WithRegion(c.Upstream.Regions[0])}
 	if c.Upstream.Profile != "" {
 		options = append(options, awsconfig.WithSharedConfigProfile(c.Upstream.Profile))
 	}
@@ -77,7 +77,26 @@ func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
 		return nil, fmt.Errorf("load AWS configuration: %w", err)
 	}
 	// The provider keeps credentials fresh by itself; the SDK's cache would outlive a refusal.
-	sdk.Credentials = s.upstream.Credentials()
+	sdk.Credentials = up.Credentials()
+	return func(region string) *cloudtrail.Client {
+		return cloudtrail.NewFromConfig(sdk, func(o *cloudtrail.Options) {
+			o.Region = region
+			if c.Correlate.Endpoint != "" {
+				o.BaseEndpoint = aws.String(strings.ReplaceAll(c.Correlate.Endpoint, "{region}", region))
+			} else if c.Upstream.FIPS {
+				o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
+			}
+		})
+	}, nil
+}
+
+// lookups are a source for each region.
+func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
+	c := s.config
+	client, err := cloudTrail(ctx, c, s.upstream)
+	if err != nil {
+		return nil, err
+	}
 	account := func() string {
 		own, err := s.upstream.Own(ctx)
 		if err != nil {
@@ -87,16 +106,8 @@ func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
 	}
 	var sources []reconcile.Source
 	for _, region := range c.Upstream.Regions {
-		client := cloudtrail.NewFromConfig(sdk, func(o *cloudtrail.Options) {
-			o.Region = region
-			if c.Correlate.Endpoint != "" {
-				o.BaseEndpoint = aws.String(strings.ReplaceAll(c.Correlate.Endpoint, "{region}", region))
-			} else if c.Upstream.FIPS {
-				o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
-			}
-		})
 		source, err := lookup.New(lookup.Config{
-			Client: client, Account: account, Region: region, LateAfter: c.Correlate.LateAfter, SettleAfter: c.Correlate.SettleAfter, PerSecond: c.Correlate.LookupsPerSecond,
+			Client: client(region), Account: account, Region: region, LateAfter: c.Correlate.LateAfter, SettleAfter: c.Correlate.SettleAfter, PerSecond: c.Correlate.LookupsPerSecond,
 			Places: s.archive, Observer: lookupObserver{s.metrics.Correlation}, Logger: s.log.With(slog.String("region", region)),
 		})
 		if err != nil {

@@ -75,7 +75,7 @@ proved, recorded before it is answered, and held against CloudTrail.`,
 		}
 	}
 	add("run", newServeCommand(p), newDemoCommand(p))
-	add("manage", newConfigCommand(p), newKeysCommand(p), newTokensCommand(p))
+	add("manage", newConfigCommand(p), newDoctorCommand(p), newKeysCommand(p), newTokensCommand(p))
 	add("inspect", newAuditCommand(p))
 	help := newHelpCommand()
 	root.SetHelpCommand(help)

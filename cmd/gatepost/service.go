@@ -127,11 +127,9 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	if s.index, err = index.Open(ctx, index.Config{Dir: c.Audit.Dir, Source: source, Logger: log}); err != nil {
 		return nil, err
 	}
-	s.upstream, err = upstream.New(ctx, upstream.Config{
-		Regions: c.Upstream.Regions, Endpoint: c.Upstream.Endpoint, STSEndpoint: sub.stsEndpoint, FIPS: c.Upstream.FIPS, Profile: c.Upstream.Profile, Credentials: sub.credentials,
-		AssumeRole: upstream.AssumeRole{RoleARN: c.Upstream.AssumeRole.RoleARN, PerPrincipal: c.Upstream.AssumeRole.PerPrincipal},
-		Timeout:    c.Upstream.Timeout, MaxInFlight: c.Upstream.MaxInFlight, Version: version, Logger: log, Observer: s.metrics.Upstream,
-	})
+	toAWS := upstreamConfig(c, sub, log)
+	toAWS.Observer = s.metrics.Upstream
+	s.upstream, err = upstream.New(ctx, toAWS)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +181,15 @@ func startService(ctx context.Context, c config.Config, log *slog.Logger, sub su
 	go func() { s.failed <- s.callers.Serve(s.callersListener) }()
 	go func() { s.failed <- s.admin.Serve(s.adminListener) }()
 	return s, nil
+}
+
+// upstreamConfig is how calls go to AWS.
+func upstreamConfig(c config.Config, sub substitutes, log *slog.Logger) upstream.Config {
+	return upstream.Config{
+		Regions: c.Upstream.Regions, Endpoint: c.Upstream.Endpoint, STSEndpoint: sub.stsEndpoint, FIPS: c.Upstream.FIPS, Profile: c.Upstream.Profile, Credentials: sub.credentials,
+		AssumeRole: upstream.AssumeRole{RoleARN: c.Upstream.AssumeRole.RoleARN, PerPrincipal: c.Upstream.AssumeRole.PerPrincipal},
+		Timeout:    c.Upstream.Timeout, MaxInFlight: c.Upstream.MaxInFlight, Version: version, Logger: log,
+	}
 }
 
 // reload reads the files again that may change while gatepost runs. What does not load leaves the former state in force.
