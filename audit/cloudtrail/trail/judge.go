@@ -73,8 +73,8 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 			j.missing(&j.findings, f.content, "log file %s: %v", f.base, f.err)
 		}
 	}
-	for _, f := range st.backfills {
-		j.backfill(f)
+	for i := range st.backfills {
+		j.backfill(st.backfills, i)
 	}
 	proved := false
 	var lapsed, doubt, wait string
@@ -127,12 +127,15 @@ func (j *judging) chain(digests []*file) findings {
 		covered = later(covered, d.end)
 		// CloudTrail names a file after the minute, or the five, in which it began to
 		// gather the records: the digest after the window's can list one of its files.
-		j.entries(&f, c)
-		if !d.StartTime.Before(j.end) {
+		listed := j.entries(&f, c)
+		behind := !d.StartTime.Before(j.end)
+		if listed || !behind {
+			j.signature(&f, digests, i)
+		}
+		if behind {
 			j.last = true
 			break
 		}
-		j.signature(&f, digests, i)
 	}
 	if covered.Before(j.end) {
 		if j.stream.newest.Sub(digests[len(digests)-1].time) >= overdue+time.Hour {
@@ -241,13 +244,14 @@ func (j *judging) beside(f *findings, at *file) string {
 	return s
 }
 
-// entries holds the window's log files against those that a digest lists.
-func (j *judging) entries(f *findings, c *content) {
+// entries holds the window's log files against those that a digest lists, and
+// reports whether it lists any.
+func (j *judging) entries(f *findings, c *content) (listed bool) {
 	for _, e := range c.digest.LogFiles {
 		if e.name.kind != log || e.name.time.Before(j.start) || !e.name.time.Before(j.end) {
 			continue
 		}
-		j.listed[e.name.base] = true
+		listed, j.listed[e.name.base] = true, true
 		copies := j.stream.byBase[e.name.base]
 		if len(copies) == 0 {
 			j.missing(f, c, "log file %s is missing", e.name.base)
@@ -260,10 +264,12 @@ func (j *judging) entries(f *findings, c *content) {
 			}
 		}
 	}
+	return listed
 }
 
 // backfill takes a digest that names log files which another one missed.
-func (j *judging) backfill(at *file) {
+func (j *judging) backfill(backfills []*file, i int) {
+	at := backfills[i]
 	c := j.source.load(j.ctx, at)
 	if c.err != nil {
 		if overlap := at.time.After(j.start) && at.time.Before(j.end.Add(overdue)); overlap {
@@ -271,16 +277,8 @@ func (j *judging) backfill(at *file) {
 		}
 		return
 	}
-	before := len(j.listed)
-	j.entries(&j.findings, c)
-	if len(j.listed) == before {
-		return
-	}
-	backfills := j.stream.backfills
-	for i := range backfills {
-		if backfills[i] == at {
-			j.signature(&j.findings, backfills, i)
-		}
+	if j.entries(&j.findings, c) {
+		j.signature(&j.findings, backfills, i)
 	}
 }
 

@@ -281,6 +281,40 @@ func TestTampering(t *testing.T) {
 	}
 }
 
+// A log file can be in a digest of deliveries that began after the minute in its
+// name. Of the windows before, too, that digest is evidence only if it is genuine.
+func TestListedLate(t *testing.T) {
+	for _, altered := range []bool{false, true} {
+		b := newBucket(t)
+		for range 6 {
+			b.digest() // to a quarter past five
+		}
+		path := b.log(day.Add(4*time.Hour + 55*time.Minute))
+		digest := b.digest()
+		for range 2 {
+			b.digest()
+		}
+		b.beside()
+		if altered {
+			var from, to string
+			b.edit(path, func(s string) string {
+				changed := `{"Records":[]}`
+				from, to = sum([]byte(s)), sum([]byte(changed))
+				return changed
+			})
+			b.edit(digest, func(s string) string { return strings.Replace(s, from, to, 1) })
+		}
+		s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: keys(t), Offline: true, Now: (&clock{day.Add(9 * time.Hour)}).Now})
+		to := &sink{}
+		poll(t, s, day, to)
+		for _, hour := range []string{"03:00", "04:00"} {
+			if got := to.said()[hour]; strings.HasPrefix(got, "incomplete: digest") != altered || !altered && got != "complete" {
+				t.Errorf("altered %v: %s is %q", altered, hour, got)
+			}
+		}
+	}
+}
+
 // The newest digest's signature can stand beside it, in two forms.
 func TestSignatureBeside(t *testing.T) {
 	for name, write := range map[string]func(b *bucketCopy){
