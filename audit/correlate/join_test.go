@@ -103,6 +103,12 @@ func TestJoin(t *testing.T) {
 			want: map[string]string{"call1/0": "matched"},
 		},
 		{
+			name:    "request ids that were cut to the same",
+			lines:   concat(call(1, 1, lost), call(2, 2, lost)),
+			records: []cloudtrail.Record{record(1, 1, withRequest(requestID(1)[:12])), record(2, 2, withRequest(requestID(2)[:12]))},
+			want:    map[string]string{"call1/0": "matched", "call2/0": "matched"},
+		},
+		{
 			name:  "a retry, each attempt by its request id",
 			lines: call(1, 1, status(1, 503, "ServiceUnavailable"), answered(2)),
 			records: []cloudtrail.Record{
@@ -394,4 +400,47 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What can be said is said at once, with each record given once.
+func TestAtOnce(t *testing.T) {
+	l := newLog(t, correlate.Config{})
+	l.tick(0)
+	said := func(what string, events []audit.Event, want ...string) {
+		t.Helper()
+		var got []string
+		for _, e := range events {
+			got = append(got, strings.TrimPrefix(name(e.Of)+" "+e.State+" "+e.Evidence, " "))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+	one, two := intent(1, 1), outcome(1, 1.2, answered(1))
+	l.append(one)
+	l.feed()
+	said("a record of a call in flight", l.records(60, record(1, 1)))
+	two.Index = uint64(len(l.entries))
+	l.append(two)
+	l.fed++
+	said("its outcome", l.publish(l.c.Entry(&two)), "call1 matched request_id")
+
+	l.write(call(2, 2, answered(2))...)
+	said("a record without request id", l.records(60, record(2, 2, withRequest(""), withEvent(22))), "call2 matched event_token")
+	said("the same again", l.records(60, record(2, 2, withRequest(""), withEvent(22))))
+	said("better evidence", l.records(60, record(2, 2)), "call2 matched request_id", "call2 bypass ")
+
+	l.write(call(3, 3, lost)...)
+	said("a record of a lost answer", l.records(60, record(3, 3)), "call3 matched event_token")
+	said("a copy of it", l.records(60, record(3, 3, withEvent(33))))
+
+	l.write(call(4, 4, audit.Attempt{Status: 401})...)
+	said("refused credentials", l.tick(60), "call4 not_expected ")
+	said("nothing more", l.tick(61))
+
+	l.write(call(5, 70, answered(5), lost)...)
+	l.records(90, record(5, 70, withRequest(""), withAgent("")))
+	said("a weak record of two attempts", l.tick(300))
+	said("a record of one", l.records(300, record(5, 70, withEvent(55))), "call5 matched request_id")
+	said("the weak record is the other's", l.tick(70+601), "call5 matched_weak weak")
 }

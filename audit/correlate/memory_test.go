@@ -76,6 +76,10 @@ func TestForget(t *testing.T) {
 			t.Errorf("of an idle log %d are remembered as %s", count, state)
 		}
 	}
+	l.tick(2e6)
+	if n := l.c.Remembered(); n > 0 {
+		t.Errorf("of an idle log %d things are in memory", n)
+	}
 }
 
 // Low is the first line of what is remembered, and of a call whose outcome is
