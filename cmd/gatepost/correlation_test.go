@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -236,4 +239,64 @@ func TestKnownDirect(t *testing.T) {
 		t.Errorf("bypass: %+v", got)
 	}
 	waitFor(t, "the metric", func() bool { return g.Metric(t, `gatepost_correlation_findings_total{kind="known_direct"}`) == 3 })
+}
+
+// The same question asked offline, of a trail's files, beside the running gate; and by a gate whose source they are.
+func TestTrailFiles(t *testing.T) {
+	sim, err := cloudtrailtest.Start(cloudtrailtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	dir := t.TempDir()
+	g := startGate(t, gateOptions{
+		aws: outpoststest.Config{Observer: func(c outpoststest.Call) {
+			if c.Service == outpoststest.ServiceOutposts {
+				sim.Add(recordedCall(c))
+			}
+		}},
+		config: map[string]any{"correlate": map[string]any{"source": "trail-files", "trail_dir": dir, "poll_interval": "200ms", "late_after": "1s", "settle_after": "4s"}},
+	})
+	id := g.Call(t, "GET", "/connections/"+plainConnection, "").header.Get("X-Gatepost-Event-Id")
+	deliver := func() { // everything so far, anew
+		t.Helper()
+		now := time.Now()
+		if err := os.RemoveAll(filepath.Join(dir, "AWSLogs")); err != nil {
+			t.Fatal(err)
+		}
+		if err := sim.Trail(cloudtrailtest.TrailConfig{Dir: dir, Start: now.Add(-2 * time.Hour).Truncate(time.Hour)}).Write(now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver()
+	waitFor(t, "the verdict", func() bool {
+		matched := g.decided(t, audit.KindVerdict, "matched")
+		return len(matched) == 1 && matched[0].Of == id
+	})
+	reconcile := func(want int, texts ...string) {
+		t.Helper()
+		out, err := exec.Command("gatepost", "audit", "reconcile", "--trail", dir, "--data-dir", g.logDir()).CombinedOutput()
+		code := 0
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			code = exit.ExitCode()
+		}
+		if code != want {
+			t.Errorf("exit status %d, want %d", code, want)
+		}
+		for _, text := range texts {
+			if !strings.Contains(string(out), text) {
+				t.Errorf("no %q in\n%s", text, out)
+			}
+		}
+	}
+	reconcile(0, "matched          1")
+
+	g.direct(t, plainConnection)
+	deliver()
+	waitFor(t, "the finding", func() bool { return len(g.decided(t, audit.KindFinding, "bypass")) == 1 })
+	reconcile(1, "matched          1", "bypass           1", "arn:aws:iam::123456789012:user/gatepost")
+
+	if out, err := exec.Command("gatepost", "audit", "reconcile", "--trail", dir+"/none", "--data-dir", g.logDir()).CombinedOutput(); err == nil || err.(*exec.ExitError).ExitCode() != 2 {
+		t.Errorf("no trail: %v\n%s", err, out)
+	}
 }
