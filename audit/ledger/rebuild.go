@@ -50,6 +50,12 @@ func (l *Ledger) rebuild(ctx context.Context) error {
 	if t, _, err = l.replay(ctx, size, put); err != nil {
 		return err
 	}
+	// The next start looks at the edge only: it must not be whole before all else
+	// is.
+	if err := l.store.write(made); err != nil {
+		return err
+	}
+	made = nil
 	for _, edge := range t.partial() {
 		if err := put(edge.Tile, edge.data); err != nil {
 			return err
