@@ -242,8 +242,8 @@ func (j *Journal) checkFree() {
 }
 
 func (j *Journal) release() error {
-	j.keeping.Lock()
-	defer j.keeping.Unlock()
+	j.keeping <- struct{}{}
+	defer func() { <-j.keeping }()
 	j.released = true
 	var err error
 	if j.w.seg != nil {

@@ -105,6 +105,12 @@ func (h *history) run(t *testing.T) {
 	if err != nil {
 		t.Fatalf("open at last: %v", err)
 	}
+	defer func() {
+		// After a failure too: a bubble ends with its last goroutine.
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = j.Close(ctx)
+	}()
 	h.check(t, j)
 	if err := j.Close(t.Context()); err != nil {
 		t.Errorf("close at last: %v", err)

@@ -45,9 +45,10 @@ type Journal struct {
 	stopPacking context.CancelFunc
 	packed      chan struct{} // closed when nothing is compressed any more
 
-	// keeping is held by whoever renames or removes closed segments: the packer,
-	// for one segment at a time, and Prune. It guards released.
-	keeping  sync.Mutex
+	// keeping has room for whoever renames or removes closed segments: the packer,
+	// for one segment at a time, and Prune. It guards released. It is a channel,
+	// for it is held for as long as a disk takes.
+	keeping  chan struct{}
 	released bool // the directory is given free
 
 	// mu guards what follows. It is held for copying a line, never across a
@@ -104,7 +105,7 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 		next: r.next, open: map[string]uint64{},
 		w: writer{seg: r.seg},
 	}
-	j.packed = make(chan struct{})
+	j.packed, j.keeping = make(chan struct{}), make(chan struct{}, 1)
 	j.size.Store(r.next)
 	j.watchdog = time.AfterFunc(c.CommitTimeout, j.watch)
 	j.watchdog.Stop()

@@ -123,8 +123,8 @@ func (p *packer) cleanUp() error {
 // back and found to be the same.
 func (p *packer) one(ctx context.Context, s segment, end uint64) error {
 	j := p.j
-	j.keeping.Lock()
-	defer j.keeping.Unlock()
+	j.keeping <- struct{}{}
+	defer func() { <-j.keeping }()
 	plain, err := openSource(j.dir, s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // pruned meanwhile

@@ -51,8 +51,8 @@ func Segments(dir string) ([]Segment, error) {
 // it is interrupted, or a file cannot be removed, what is left is still part of
 // the log, and the next call removes it.
 func (j *Journal) Prune(record uint64) (segments int, err error) {
-	j.keeping.Lock()
-	defer j.keeping.Unlock()
+	j.keeping <- struct{}{}
+	defer func() { <-j.keeping }()
 	if j.released {
 		return 0, &Unavailable{Reason: ReasonClosed}
 	}
