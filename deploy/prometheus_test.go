@@ -296,3 +296,46 @@ func TestRulesUseWhatThereIs(t *testing.T) {
 		checkNames(t, r.Record+r.Alert, r.Expr, known)
 	}
 }
+
+// The table of metrics in README.md is what the exposition says of itself.
+func TestReadmeListsTheMetrics(t *testing.T) {
+	text, err := os.ReadFile("../metrics/testdata/exposition.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type family struct{ Type, Labels, Help string }
+	want := make(map[string]family)
+	labels := make(map[string][]string)
+	current := ""
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if help, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, says, _ := strings.Cut(help, " ")
+			current, want[name] = name, family{Help: says}
+			continue
+		}
+		f := want[current]
+		if kind, ok := strings.CutPrefix(line, "# TYPE "+current+" "); ok {
+			f.Type = kind
+		}
+		for _, l := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(line, -1) {
+			if l[1] != "le" && !slices.Contains(labels[current], l[1]) {
+				labels[current] = append(labels[current], l[1])
+			}
+		}
+		f.Labels = strings.Join(slices.Sorted(slices.Values(labels[current])), ", ")
+		want[current] = f
+	}
+
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]family)
+	for _, row := range regexp.MustCompile("(?m)^\\| `(gatepost_\\w+)` \\| (.*?) \\| (.*?) ?\\| (.*) \\|$").FindAllStringSubmatch(string(readme), -1) {
+		got[row[1]] = family{Type: row[2], Labels: row[3], Help: row[4]}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics (-exposition +README.md):\n%s", diff)
+	}
+}
