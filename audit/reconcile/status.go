@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,11 +43,20 @@ type status struct {
 	done   uint64
 	err    error
 	since  time.Time
-	failed map[string]error // polls that ended in an error the source may know nothing of, by source
+	failed map[string]failure // polls that ended in an error of which the source knows nothing, by its name
 }
 
-// tardy is how many poll intervals without a success make a source late.
-const tardy = 5
+type failure struct {
+	err   error
+	since time.Time
+}
+
+const (
+	// tardy is how many poll intervals without a success make a source late.
+	tardy = 5
+	// backlog is how many entries of the log are more than a look at it leaves.
+	backlog = 1 << 17
+)
 
 // Status reports how it goes.
 func (r *Reconciler) Status() Status {
@@ -60,13 +71,19 @@ func (r *Reconciler) Status() Status {
 		broken = append(broken, fmt.Sprintf("the audit log cannot be followed: %v", err))
 		s.Since = r.state.since
 	}
-	for name, err := range r.state.failed {
-		broken = append(broken, fmt.Sprintf("%s: %v", name, err))
+	for _, name := range slices.Sorted(maps.Keys(r.state.failed)) {
+		f := r.state.failed[name]
+		broken = append(broken, fmt.Sprintf("%s: %v", name, f.err))
+		s.Since = earliest(s.Since, f.since)
 	}
 	r.state.mu.Unlock()
+	reading := size > s.Entries+backlog
 	select {
 	case <-r.caught:
 	default:
+		reading = true
+	}
+	if reading {
 		behind = append(behind, fmt.Sprintf("%d of %d entries of the log read", s.Entries, size))
 	}
 
@@ -76,9 +93,7 @@ func (r *Reconciler) Status() Status {
 		switch {
 		case !at.OK && !at.Throttled:
 			broken = append(broken, source.Name+": "+at.Reason)
-			if s.Since.IsZero() || at.Since.Before(s.Since) {
-				s.Since = at.Since
-			}
+			s.Since = earliest(s.Since, at.Since)
 		case at.Throttled:
 			behind = append(behind, source.Name+": throttled")
 		case at.LastSuccess.IsZero(), now.Sub(at.LastSuccess) > tardy*r.config.PollInterval:
@@ -91,6 +106,14 @@ func (r *Reconciler) Status() Status {
 	s.OK, s.Behind = len(broken) == 0, len(behind) > 0
 	s.Reason = strings.Join(append(broken, behind...), "; ")
 	return s
+}
+
+// earliest is the earlier of two times of which zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // followed notes how the newest look at the log went.
@@ -124,8 +147,13 @@ func (r *Reconciler) polled(ctx context.Context, source Source, err error) {
 		return
 	}
 	if r.state.failed == nil {
-		r.state.failed = make(map[string]error)
+		r.state.failed = make(map[string]failure)
 	}
-	r.state.failed[source.Name] = err
+	f, known := r.state.failed[source.Name]
+	if !known {
+		f.since = time.Now()
+	}
+	f.err = err
+	r.state.failed[source.Name] = f
 	r.log.ErrorContext(ctx, "take what CloudTrail has", slog.String("source", source.Name), slog.Any("err", err))
 }
