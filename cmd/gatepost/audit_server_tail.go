@@ -126,6 +126,8 @@ func (t *serverTail) stream(ctx context.Context) error {
 	lines.Buffer(make([]byte, 4<<10), maxStreamLine)
 	var kind string
 	var data []byte
+	var next int64
+	moved := false
 	for lines.Scan() {
 		name, value, _ := bytes.Cut(lines.Bytes(), []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
@@ -139,13 +141,16 @@ func (t *serverTail) stream(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("the server sent an id that is no position: %w", err)
 			}
-			t.after, t.known = index, true
+			next, moved = index, true
 		case "":
 			if len(lines.Bytes()) > 0 {
 				continue // a comment
 			}
 			if err := t.event(kind, data); err != nil {
 				return err
+			}
+			if moved { // only now: an event that was cut off has to come again
+				t.after, t.known = next, true
 			}
 			kind, data = "", data[:0]
 		}
