@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
@@ -153,12 +154,7 @@ func (c *Correlator) sameConnection(ours uint64, theirs string) bool {
 	if c.hashConnection(theirs) == ours {
 		return true
 	}
-	for _, h := range c.connectionHashes(theirs) {
-		if h == ours {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.connectionHashes(theirs), ours)
 }
 
 // connectionHashes are the hashes of a connection id as a record has it: decoded,

@@ -50,6 +50,7 @@ type Correlator struct {
 	minutes []int64 // of buckets, in order
 	newest  *bucket // the one used last
 	horizon int64   // what is older than this minute is forgotten
+	past    past
 
 	counts         [ranks]uint64
 	hits, refusals uint64
@@ -73,6 +74,7 @@ func New(cfg Config) *Correlator {
 		placeBy:   make(map[placeKey]*place),
 		addresses: make(map[string]*addresses),
 		buckets:   make(map[int64]*bucket),
+		start:     nanos(cfg.Start),
 	}
 	c.rules = compileRules(cfg.KnownDirect)
 	c.waiting.init()
@@ -119,6 +121,8 @@ func (c *Correlator) Tick(now time.Time) []audit.Event {
 	c.stamp = time.Unix(0, c.now)
 	if !c.live {
 		c.live = true
+		c.horizon = min(c.horizon, max(floorDiv(c.now-c.keepFor(), minute), 0)) // should the log's clock have been wrong
+		c.sayPast()
 		c.joinBacklog()
 	}
 	c.decideWaiting()

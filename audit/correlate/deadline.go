@@ -24,7 +24,7 @@ func (c *Correlator) onDue(r ref) {
 	}
 	last := c.calls.at(t.call).last()
 	switch {
-	case t.state > rankLate:
+	case t.state > rankLate, last+c.keepFor()+minute <= c.now: // what is to be said, forget says
 	case t.traits&unexpected != 0:
 		if t.state == rankPending && last <= c.now {
 			c.conclude(r, rankNotExpected, "")

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (c *Correlator) entry(e *audit.Event) {
 	c.next = max(c.next, e.Index+1)
 	if !c.started {
 		c.started = true
-		if c.start = nanos(c.cfg.Start); c.cfg.Start.IsZero() && e.Index == 0 {
+		if c.cfg.Start.IsZero() && e.Index == 0 {
 			c.start = at
 		}
 	}
@@ -44,6 +45,9 @@ func (c *Correlator) entry(e *audit.Event) {
 		c.takeVerdict(e)
 	case audit.KindFinding:
 		c.takeFinding(e, at)
+	}
+	if !c.live {
+		c.leaveBehind(at)
 	}
 }
 
@@ -92,12 +96,7 @@ func (c *Correlator) describe(l *call, e *audit.Event) {
 }
 
 func cutShort(e *audit.Event, field string) bool {
-	for _, name := range e.Truncated {
-		if name == field {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.Truncated, field)
 }
 
 // addAttempt adds an attempt behind those that a call has.

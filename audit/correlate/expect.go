@@ -8,9 +8,10 @@ import "github.com/gatepost-proxy/gatepost/audit"
 // the failure. Among them a lost connection is an attempt whose request had gone
 // out; those that failed before are not listed at all.
 //
-// What was answered without a request id was perhaps answered by something in
-// front of the service, unless it was a success. Whether refusals of the front
-// door, throttled calls above all, are recorded differs from service to service.
+// What was answered without a request id, or with 502, 503 or 504, was perhaps
+// answered by something in front of the service, unless it was a success. Whether
+// refusals of the front door, throttled calls above all, are recorded differs from
+// service to service.
 func expectation(a *audit.Attempt, class audit.ErrorClass, last, orphan bool) traits {
 	if orphan {
 		return unsure
@@ -29,7 +30,7 @@ func expectation(a *audit.Attempt, class audit.ErrorClass, last, orphan bool) tr
 	switch {
 	case kind == classAuth, a.Status == 401, last && class == audit.ErrorClassAWSAuth:
 		return unexpected
-	case kind == classThrottling, a.Status == 429, kind == classFrontDoor, last && class == audit.ErrorClassThrottling, a.RequestID == "":
+	case kind == classThrottling, a.Status == 429, kind == classFrontDoor, last && class == audit.ErrorClassThrottling, a.RequestID == "", a.Status > 500:
 		return unsure
 	}
 	return 0

@@ -82,6 +82,67 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// A log that is read for longer than is remembered is not kept in memory: not one
+// of which everything was said, nor one of which nothing was.
+func TestReadLongLog(t *testing.T) {
+	for _, judged := range []bool{false, true} {
+		config := correlate.Config{LateAfter: time.Minute, SettleAfter: 10 * time.Minute, Grace: time.Minute, Keep: time.Hour}
+		l := newLog(t, config)
+		l.c = correlate.New(config)
+		if judged {
+			l.tick(0)
+		}
+		n := 0
+		for minute := range 9000 {
+			begin := float64(60 * minute)
+			n++
+			attempt := answered(n)
+			if n%2 == 0 {
+				attempt.Status, attempt.ErrorCode = 403, "UnrecognizedClientException"
+			}
+			l.append(call(n, begin, attempt)[0])
+			l.append(call(n, begin, attempt)[1])
+			if judged {
+				l.feed()
+				l.tick(begin + 1)
+			}
+		}
+		l.feed()
+		l.tick(60 * 9000)
+		if !judged {
+			// All but those that are remembered were unknown or not expected, at once
+			// and once.
+			count := map[string]int{}
+			for _, e := range l.entries[2*n:] {
+				count[e.State]++
+			}
+			if count["unknown"] < n/2-100 || count["not_expected"] < n/2-10 || count["late"] > 100 || len(l.entries)-2*n > n+100 {
+				t.Errorf("of %d calls were said %v", n, count)
+			}
+		}
+		said := len(l.entries)
+		again := correlate.New(config)
+		most := 0
+		for i := range l.entries {
+			again.Entry(&l.entries[i])
+			most = max(most, again.Remembered())
+		}
+		if judged && most > 20*(26*60+pastStride) {
+			t.Errorf("%d things were in memory", most)
+		}
+		l.c, l.fed = again, len(l.entries)
+		l.tick(60*9000 + 1)
+		if more := l.entries[said:]; len(more) > 0 {
+			t.Errorf("judged %t: said again: %d, %+v", judged, len(more), more[0])
+		}
+		if got, want := again.Since(), at(60*9000-70*60-60); got.Before(want) {
+			t.Errorf("judged %t: Since is %v, want %v", judged, got, want)
+		}
+	}
+}
+
+const pastStride = 4096
+
 // Low is the first line of what is remembered, and of a call whose outcome is
 // still to come.
 func TestLow(t *testing.T) {

@@ -40,11 +40,18 @@ func (b *bucket) enter(index uint64) {
 	}
 }
 
+// keepFor is how long before now the time begins that is remembered.
+func (c *Correlator) keepFor() int64 { return int64(c.cfg.SettleAfter + c.cfg.Keep) }
+
 // forget drops the minutes that are over, after it has said what is still to be
 // said of their attempts.
 func (c *Correlator) forget() {
-	c.horizon = max(c.horizon, floorDiv(c.now-int64(c.cfg.SettleAfter+c.cfg.Keep), minute))
 	c.pullBack()
+	c.forgetBefore(floorDiv(c.now-c.keepFor(), minute))
+}
+
+func (c *Correlator) forgetBefore(horizon int64) {
+	c.horizon = max(c.horizon, horizon)
 	for len(c.minutes) > 0 && c.minutes[0] < c.horizon {
 		b := c.buckets[c.minutes[0]]
 		delete(c.buckets, b.minute)
@@ -64,6 +71,8 @@ func (c *Correlator) forget() {
 	}
 }
 
+const unsettled = "No complete reading of CloudTrail has settled it."
+
 func (c *Correlator) forgetCall(r ref) {
 	l := c.calls.at(r)
 	if m := floorDiv(l.last(), minute); m >= c.horizon {
@@ -74,8 +83,14 @@ func (c *Correlator) forgetCall(r ref) {
 		return
 	}
 	for ar, a := range c.attemptsOf(l) {
-		if a.state == rankPending || a.state == rankLate {
-			c.conclude(ar, rankUnknown, "No complete reading of CloudTrail has settled it.")
+		switch {
+		case a.state != rankPending && a.state != rankLate:
+		case c.live && a.state == rankPending && a.traits&unexpected != 0:
+			c.conclude(ar, rankNotExpected, "")
+		case c.live:
+			c.conclude(ar, rankUnknown, unsettled)
+		default:
+			c.past.add(l.id, a)
 		}
 		c.forgetAttempt(ar, a)
 	}

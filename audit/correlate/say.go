@@ -122,7 +122,13 @@ func told(value string) string {
 func (c *Correlator) takeVerdict(e *audit.Event) {
 	cr := c.byID[keyOf(e.Of)]
 	to, ok := rankOf(State(e.State))
-	if cr == 0 || !ok || e.OfAttempt < 0 {
+	if !ok || e.OfAttempt < 0 {
+		return
+	}
+	if cr == 0 {
+		if to != rankLate && e.OfAttempt < maxAttempts {
+			delete(c.past.unsaid, pastAttempt{keyOf(e.Of), uint8(e.OfAttempt)})
+		}
 		return
 	}
 	r := c.attemptNo(c.calls.at(cr), e.OfAttempt)
