@@ -28,7 +28,6 @@ type Reconciler struct {
 	mu    sync.Mutex
 	core  *correlate.Correlator
 	next  uint64 // entries that the core knows
-	start time.Time
 	saved place
 	// unrecorded: the core has decided something that is not in the log, because the
 	// process ends. It is decided again by the next one.
