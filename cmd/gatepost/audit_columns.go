@@ -9,12 +9,10 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit"
 )
 
-// eventColumn is a column of a table of events. Its widths are for terminals.
+// eventColumn is a column of a table of events.
 type eventColumn struct {
-	name  string
-	cell  func(*audit.Event) cell
-	least int // with less room it would say too little, and is left out
-	want  int // with more room it would say no more, as a rule
+	name string
+	cell func(*audit.Event) cell
 }
 
 // eventCells says what stands in the columns.
@@ -39,44 +37,44 @@ func (c eventCells) utc() eventColumn {
 func (c eventCells) time(name, layout string, zone *time.Location) eventColumn {
 	return eventColumn{name, func(e *audit.Event) cell {
 		return cell{e.Time.In(zone).Format(layout), c.colours.faint}
-	}, len(layout), len(layout)}
+	}}
 }
 
 func (c eventCells) id() eventColumn {
-	return eventColumn{"ID", func(e *audit.Event) cell { return cell{e.ID, nil} }, 36, 36}
+	return eventColumn{"ID", func(e *audit.Event) cell { return cell{e.ID, nil} }}
 }
 
 // index names an event, as its id does, in less room.
-func (c eventCells) index(width int) eventColumn {
-	return eventColumn{"INDEX", func(e *audit.Event) cell { return cell{strconv.FormatUint(e.Index, 10), nil} }, width, width}
+func (c eventCells) index() eventColumn {
+	return eventColumn{"INDEX", func(e *audit.Event) cell { return cell{strconv.FormatUint(e.Index, 10), nil} }}
 }
 
 func (c eventCells) kind() eventColumn {
-	return eventColumn{"KIND", func(e *audit.Event) cell { return cell{string(e.Kind), c.kindColour(e.Kind)} }, 7, 7}
+	return eventColumn{"KIND", func(e *audit.Event) cell { return cell{string(e.Kind), c.kindColour(e.Kind)} }}
 }
 
 func (c eventCells) principal() eventColumn {
-	return eventColumn{"PRINCIPAL", func(e *audit.Event) cell { return cell{e.Principal, nil} }, 9, 24}
+	return eventColumn{"PRINCIPAL", func(e *audit.Event) cell { return cell{e.Principal, nil} }}
 }
 
 func (c eventCells) operation() eventColumn {
-	return eventColumn{"OPERATION", func(e *audit.Event) cell { return cell{e.Operation, nil} }, 13, 20}
+	return eventColumn{"OPERATION", func(e *audit.Event) cell { return cell{e.Operation, nil} }}
 }
 
 func (c eventCells) connection() eventColumn {
-	return eventColumn{"CONNECTION", func(e *audit.Event) cell { return cell{e.ConnectionID, nil} }, 10, 24}
+	return eventColumn{"CONNECTION", func(e *audit.Event) cell { return cell{e.ConnectionID, nil} }}
 }
 
 func (c eventCells) cache() eventColumn {
-	return eventColumn{"CACHE", func(e *audit.Event) cell { return cell{string(e.Cache), c.cacheColour(e.Cache)} }, 9, 9}
+	return eventColumn{"CACHE", func(e *audit.Event) cell { return cell{string(e.Cache), c.cacheColour(e.Cache)} }}
 }
 
 func (c eventCells) status() eventColumn {
-	return eventColumn{"STATUS", func(e *audit.Event) cell { return cell{number(e.Status), c.statusColour(e.Status)} }, 6, 6}
+	return eventColumn{"STATUS", func(e *audit.Event) cell { return cell{number(e.Status), c.statusColour(e.Status)} }}
 }
 
 func (c eventCells) took() eventColumn {
-	return eventColumn{"TOOK", func(e *audit.Event) cell { return cell{microseconds(e.DurationUS), nil} }, 7, 7}
+	return eventColumn{"TOOK", func(e *audit.Event) cell { return cell{microseconds(e.DurationUS), nil} }}
 }
 
 func (c eventCells) state() eventColumn {
@@ -86,14 +84,14 @@ func (c eventCells) state() eventColumn {
 			state = c.verdicts.state(e)
 		}
 		return cell{state, c.stateColour(state)}
-	}, 12, 16}
+	}}
 }
 
 func (c eventCells) result() eventColumn {
 	return eventColumn{"RESULT", func(e *audit.Event) cell {
 		text, paint := c.outcome(e)
 		return cell{text, paint}
-	}, 10, 40}
+	}}
 }
 
 // outcome says in a few words what an event says.

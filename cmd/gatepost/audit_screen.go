@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,63 +96,58 @@ func (s *screen) line(row []cell) {
 	s.out.WriteByte('\n')
 }
 
-// fit chooses the columns that have room, the ones that matter most first, and
-// shares out what is left among them.
+// fit chooses the columns and their widths: who is given room, one after the
+// other, until there is none.
 func (c eventCells) fit(l layout, zone *time.Location) []fittedColumn {
 	form := "01-02 15:04:05"
 	if l.width >= wideScreen {
 		form = "2006-01-02 15:04:05.000"
 	}
+	when := c.time("TIME "+l.zone, form, zone)
 	all := []eventColumn{
-		c.time("TIME "+l.zone, form, zone), c.id(), c.index(l.indices), c.kind(), c.principal(), c.operation(),
-		c.connection(), c.cache(), c.status(), c.took(), c.state(), c.result(),
-	}
-	importance := []string{all[0].name, "RESULT", "PRINCIPAL", "OPERATION", "STATUS", "INDEX", "CACHE", "STATE", "CONNECTION", "TOOK", "KIND", "ID"}
-	named := func(name string) eventColumn {
-		return all[slices.IndexFunc(all, func(col eventColumn) bool { return col.name == name })]
+		when, c.id(), c.index(), c.kind(), c.principal(), c.operation(), c.connection(), c.cache(), c.status(), c.took(), c.state(), c.result(),
 	}
 
-	left := l.width
-	chosen := make(map[string]int) // width by name
-	for _, name := range importance {
-		if name == "STATE" && c.verdicts == nil {
+	left := l.width + len(screenGap) // the first column has no gap before it
+	widths := make(map[string]int)
+	for _, grant := range []struct {
+		name  string
+		width int
+	}{
+		// What happened, to whom and when.
+		{when.name, len(form)}, {"RESULT", 10}, {"PRINCIPAL", 9}, {"OPERATION", 13}, {"STATUS", 6}, {"INDEX", l.indices}, {"CACHE", 9}, {"STATE", 14},
+		// Most names whole, and more to know.
+		{"PRINCIPAL", 14}, {"RESULT", 14}, {"CONNECTION", 10}, {"OPERATION", 15}, {"TOOK", 7}, {"RESULT", 24}, {"KIND", 7},
+		// For terminals over the whole screen.
+		{"ID", 36}, {"CONNECTION", 20}, {"PRINCIPAL", 20}, {"RESULT", 40}, {"OPERATION", 24}, {"CONNECTION", 36}, {"PRINCIPAL", 36}, {"RESULT", l.width},
+	} {
+		has, shown := widths[grant.name]
+		need := grant.width - has
+		switch {
+		case grant.name == "STATE" && c.verdicts == nil:
 			continue
-		}
-		col := named(name)
-		need := col.least + len(screenGap)
-		if len(chosen) == 0 {
-			need -= len(screenGap)
-		}
-		if name == "ID" { // it takes the place of the index, which says the same
-			need -= chosen["INDEX"] + len(screenGap)
-		}
-		if need > left {
+		case grant.name == "ID": // takes the place of the index, which says the same
+			if need -= widths["INDEX"]; need > left {
+				continue
+			}
+			delete(widths, "INDEX")
+		case shown:
+			need = min(need, left) // a little more is better than nothing
+		case need+len(screenGap) > left:
 			continue
+		default:
+			left -= len(screenGap)
+		}
+		widths[grant.name] = grant.width
+		if shown {
+			widths[grant.name] = has + need
 		}
 		left -= need
-		chosen[name] = col.least
-		if name == "ID" {
-			delete(chosen, "INDEX")
-		}
-	}
-	// A column more for each that wants it, in turns, and the rest to the last.
-	for grown := true; grown && left > 0; {
-		grown = false
-		for _, name := range importance {
-			if width, ok := chosen[name]; ok && width < named(name).want && left > 0 {
-				chosen[name]++
-				left--
-				grown = true
-			}
-		}
-	}
-	if _, ok := chosen["RESULT"]; ok {
-		chosen["RESULT"] += left
 	}
 
 	var fitted []fittedColumn
 	for _, col := range all {
-		if width, ok := chosen[col.name]; ok {
+		if width, ok := widths[col.name]; ok {
 			fitted = append(fitted, fittedColumn{col, width})
 		}
 	}
