@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,9 +153,7 @@ func (b *bucketCopy) sign(end time.Time, suffix string, listed []map[string]stri
 		"previousDigestS3Bucket": nil, "previousDigestS3Object": nil, "previousDigestHashValue": nil,
 		"previousDigestHashAlgorithm": nil, "previousDigestSignature": nil, "logFiles": listed,
 	}
-	for k, v := range previous {
-		d[k] = v
-	}
+	maps.Copy(d, previous)
 	plain, err := json.Marshal(d)
 	if err != nil {
 		b.t.Fatal(err)

@@ -327,6 +327,57 @@ func TestHalfWritten(t *testing.T) {
 	}
 }
 
+// A file that could not be read is tried again though it looks the same: perhaps
+// it was the disk.
+func TestReadAgain(t *testing.T) {
+	b := newBucket(t)
+	b.hours(8)
+	path := b.find("CloudTrail_", "T0335Z")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(data []byte) {
+		t.Helper()
+		b.put(path, data)
+		if err := os.Chtimes(path, day, day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(make([]byte, len(whole)))
+	c := &clock{day.Add(9 * time.Hour)}
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: keys(t), Now: c.Now})
+	to := &sink{}
+	poll(t, s, day, to)
+	if got := to.said()["03:00"]; !strings.HasPrefix(got, "provisional: log file") || len(s.Faults()) != 1 {
+		t.Errorf("03:00 is %q, faults %v", got, s.Faults())
+	}
+	write(whole)
+	poll(t, s, day, to)
+	if got := to.said()["03:00"]; got != "complete" || len(s.Faults()) != 0 {
+		t.Errorf("03:00 is %q, faults %v", got, s.Faults())
+	}
+}
+
+// Nothing is final before its time, even if files say that it is later.
+func TestClockBehind(t *testing.T) {
+	b := newBucket(t)
+	b.log(day.Add(5 * time.Minute))
+	b.log(day.Add(2*time.Hour + 5*time.Minute))
+	c := &clock{day.Add(2*time.Hour - time.Second)}
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Now: c.Now})
+	to := &sink{}
+	poll(t, s, day, to)
+	if got := to.said()["00:00"]; !strings.HasPrefix(got, "provisional") {
+		t.Errorf("00:00 is %q", got)
+	}
+	c.now = c.now.Add(time.Second)
+	poll(t, s, day, to)
+	if got := to.said()["00:00"]; !strings.HasPrefix(got, "complete-unvalidated") {
+		t.Errorf("00:00 is %q", got)
+	}
+}
+
 // Since bounds what is read and said, and moves on.
 func TestSince(t *testing.T) {
 	b := newBucket(t)
