@@ -57,7 +57,7 @@ func backward(d Dir, before uint64, yield func(Line, error) bool) {
 	if len(segs) == 0 || open || before == 0 {
 		return
 	}
-	for _, absent := range slices.Backward(absent(d, segs, Range{0, before - 1})) {
+	for _, absent := range slices.Backward(absent(d, Range{0, before - 1})) {
 		if !yield(Line{}, absent) {
 			return
 		}

@@ -31,6 +31,10 @@ const (
 	// packRetry is when a segment that could not be compressed is tried again.
 	packRetry = time.Hour
 
+	// packSync is after how many frames what is written is synced: a sync of more at
+	// once would hold up the log's own on the same disk.
+	packSync = 16
+
 	packPrefix = "packing-" // of the name of a file that is being written
 )
 
@@ -186,7 +190,7 @@ func (p *packer) write(ctx context.Context, plain *source, end uint64, name stri
 	}
 	buf := make([]byte, seekable.FrameBytes)
 	index := plain.first
-	for offset := int64(0); offset < plain.size; {
+	for offset, frames := int64(0), 1; offset < plain.size; frames++ {
 		began := time.Now()
 		chunk := buf[:min(int64(len(buf)), plain.size-offset)]
 		if n, err := plain.ReadAt(chunk, offset); err != nil && (!errors.Is(err, io.EOF) || n < len(chunk)) {
@@ -207,6 +211,11 @@ func (p *packer) write(ctx context.Context, plain *source, end uint64, name stri
 			return 0, err
 		}
 		offset += int64(len(chunk))
+		if frames%packSync == 0 {
+			if err := f.Sync(); err != nil {
+				return 0, err
+			}
+		}
 		if err := rest(ctx, began); err != nil {
 			return 0, err
 		}

@@ -28,8 +28,13 @@ func isPrune(e *audit.Event) bool {
 
 // absent returns what is known of entries that are not there, in front of all
 // others: those that were pruned, and those that are missing.
-func absent(d Dir, segs []segment, r Range) (list []*MissingError) {
-	if pruned := prunedBefore(d, segs); r.First < pruned {
+func absent(d Dir, r Range) (list []*MissingError) {
+	pruned := uint64(0)
+	// Who is pruned under their eyes has a list from before the event was written.
+	if segs, err := listSegments(d); err == nil {
+		pruned = prunedBefore(d, segs)
+	}
+	if r.First < pruned {
 		list = append(list, &MissingError{Range: Range{r.First, min(r.Last, pruned-1)}, Pruned: true})
 		r.First = pruned
 	}

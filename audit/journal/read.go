@@ -90,10 +90,11 @@ func forward(d Dir, next, limit uint64, yield func(Line, error) bool) {
 		yield(Line{}, err)
 		return
 	}
+	vanished := map[uint64]bool{}
 	for next < limit && len(segs) > 0 {
 		i := holder(segs, next)
 		if i < 0 {
-			for _, absent := range absent(d, segs, Range{next, segs[0].first - 1}) {
+			for _, absent := range absent(d, Range{next, segs[0].first - 1}) {
 				if !yield(Line{}, absent) {
 					return
 				}
@@ -102,9 +103,10 @@ func forward(d Dir, next, limit uint64, yield func(Line, error) bool) {
 			continue
 		}
 		src, err := openSource(d, segs[i])
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && !vanished[segs[i].first] {
 			// It was pruned since it was listed, or somebody has deleted it: the list
 			// without it tells.
+			vanished[segs[i].first] = true
 			segs = slices.Delete(segs, i, i+1)
 			continue
 		}
