@@ -61,7 +61,7 @@ func formatNames() []string {
 
 // setNext takes a path of this listener's pages, and no address of another one.
 func (q *query) setNext(value string) error {
-	if u, err := url.Parse(value); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(value, "/") || strings.HasPrefix(value, "//") ||
+	if u, err := url.Parse(value); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(value, "/") || strings.Contains(u.Path, "//") ||
 		strings.ContainsRune(value, '\\') || !isPage(u.Path) {
 		return errors.New("is no path of the dashboard's")
 	}
