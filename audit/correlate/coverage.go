@@ -45,6 +45,9 @@ func (c *Correlator) placeOf(region, account string) *place {
 
 func (c *Correlator) canary(r ref, a *arrival) {
 	p := c.calls.at(c.attempts.at(r).call).shape.place
+	if p.account == "" {
+		p = c.placeOf(p.region, accountOf(a.record)) // the record knows better
+	}
 	m := floorDiv(a.at, minute)
 	switch known, ok := p.canaries[m]; {
 	case !ok || a.seen > known.seen:
@@ -65,7 +68,7 @@ func (c *Correlator) cover(now int64, v cloudtrail.Coverage) {
 		return
 	}
 	for _, p := range c.places {
-		if !p.within(v) || !c.hasCanary(p, read) {
+		if !p.within(v) || !c.hasCanary(p, read, v) {
 			continue
 		}
 		p.cover(read)
@@ -94,11 +97,11 @@ func (p *place) within(v cloudtrail.Coverage) bool {
 	return p.region == v.Region && (p.account == "" || v.Account == "" || p.account == v.Account)
 }
 
-// hasCanary reports whether a reading brought a record of the place, or of one
-// that may be the same.
-func (c *Correlator) hasCanary(p *place, read segment) bool {
+// hasCanary reports whether a reading brought a record of the place, or, of calls
+// whose account is not known, one of an account that was read.
+func (c *Correlator) hasCanary(p *place, read segment, v cloudtrail.Coverage) bool {
 	for _, q := range c.places {
-		if q.region != p.region || q.account != p.account && q.account != "" && p.account != "" {
+		if !q.within(v) || q.account != p.account && p.account != "" {
 			continue
 		}
 		for _, k := range q.canaries {

@@ -139,6 +139,44 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// A call whose account the log does not know is in the reading of any account of
+// its region, if that brought a record of the account.
+func TestMissingWithoutAccount(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		read    string // the account whose records are read
+		records []cloudtrail.Record
+		want    string
+	}{
+		{"the account's", account, []cloudtrail.Record{record(1, 1)}, "missing"},
+		{"all accounts'", "", []cloudtrail.Record{record(1, 1)}, "missing"},
+		{"another account's", "210987654321", []cloudtrail.Record{record(1, 1)}, "late"},
+		{"without a canary", account, nil, "late"},
+		{"a canary that joined by its token", account, []cloudtrail.Record{record(1, 1, withRequest(""))}, "late"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLog(t, correlate.Config{})
+			l.tick(0)
+			for n := range 2 {
+				for _, e := range call(n+1, 1, answered(n+1)) {
+					u := *e.Upstream
+					u.Account, u.IdentityARN = "", ""
+					e.Upstream = &u
+					l.write(e)
+				}
+			}
+			l.tick(2*hour + 30)
+			l.records(2*hour+31, test.records...)
+			l.publish(l.c.Covered(at(2*hour+32), cloudtrail.Coverage{
+				Account: test.read, Region: region, Start: at(-hour), End: at(2 * hour), AsOf: at(2*hour + 31), Completeness: cloudtrail.Complete,
+			}))
+			if got := l.states()["call2/0"]; got != test.want {
+				t.Errorf("said %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 // The states of an attempt over time, with nothing from CloudTrail but readings
 // that say nothing.
 func TestDeadlines(t *testing.T) {
