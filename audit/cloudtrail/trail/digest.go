@@ -62,6 +62,8 @@ func parseDigest(data []byte, n name) (*digestFile, error) {
 		return nil, fmt.Errorf("the digest is account %q's", clip(d.Account))
 	case !d.end.Equal(n.time):
 		return nil, fmt.Errorf("the digest ends at %s", d.EndTime)
+	case d.StartTime.IsZero():
+		return nil, errors.New("the digest has no digestStartTime")
 	case !d.StartTime.Before(d.end):
 		return nil, errors.New("the digest ends before it starts")
 	}

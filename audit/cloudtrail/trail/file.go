@@ -43,7 +43,7 @@ type content struct {
 	digest         *digestFile
 }
 
-// batchBytes bounds the records that are handed over at a time.
+// batchRecords bounds what is handed over at a time.
 const batchRecords = 500
 
 // readLog hands over our records of a log file, in batches, and returns what it

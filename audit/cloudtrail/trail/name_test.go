@@ -80,7 +80,8 @@ func TestParseDigest(t *testing.T) {
 		{"of another time", `"digestEndTime":"2015-08-17T15`, `"digestEndTime":"2015-08-17T16`, "error: the digest ends at 2015-08-17T16:01:31Z"},
 		{"that ends at no time", `"digestEndTime":"2015-08-17T15:01:31Z"`, `"digestEndTime":"x"`, `error: read digest: digestEndTime "x" is not a time`},
 		{"that starts at no time", `"digestStartTime":"2015-08-17T14:01:31Z"`, `"digestStartTime":"x"`, "error: read digest: parsing time"},
-		{"without a start", `"digestStartTime":"2015-08-17T14:01:31Z"`, `"digestStartTime":"2015-08-17T15:01:31Z"`, "error: the digest ends before it starts"},
+		{"without a start", `"digestStartTime":"2015-08-17T14:01:31Z"`, `"digestStartTime":null`, "error: the digest has no digestStartTime"},
+		{"without a length", `"digestStartTime":"2015-08-17T14:01:31Z"`, `"digestStartTime":"2015-08-17T15:01:31Z"`, "error: the digest ends before it starts"},
 		{"cut off", `}]}`, ``, "error: read digest: unexpected end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
