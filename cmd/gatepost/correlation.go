@@ -121,7 +121,7 @@ func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
 // trailFiles is the one source that has all regions.
 func (s *service) trailFiles() ([]reconcile.Source, error) {
 	c := s.config.Correlate
-	source, err := trail.New(trail.Config{Paths: []string{c.TrailDir}, Keys: c.TrailKeys, Places: s.archive, Logger: s.log})
+	source, err := trail.New(trail.Config{Paths: []string{c.TrailDir}, Keys: c.TrailKeys, SettleAfter: c.SettleAfter, Places: s.archive, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}
