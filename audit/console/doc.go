@@ -1,5 +1,6 @@
-// Package console is the admin listener: the API over the audit log, the log's
-// tiles and proofs, purging of the cache, health, readiness and metrics.
+// Package console is the admin listener: the API over the audit log, the pages of
+// the dashboard, the log's tiles and proofs, purging of the cache, health,
+// readiness and metrics.
 //
 //	c := console.New(console.Config{Log: journal, Recorder: journal, Index: index, Prover: ledger, …})
 //	server := c.Server()
@@ -9,13 +10,16 @@
 //
 // With a tokens file every route needs a bearer token of the role that [Routes]
 // names, but for /healthz and the short form of /readyz. A token is taken from
-// the Authorization field alone.
+// the Authorization field alone, or once, at /login, from a form: a browser then
+// has a session, which is worth what its token is worth at the moment. A session
+// is for the pages, and for the two paths of the API that their scripts ask for.
 //
 // Without one, requests are taken from this machine, for this machine: the peer
 // and the Host have to be loopback, so that a page whose name was rebound to
 // 127.0.0.1 gets nothing, and nothing may have forwarded the request. Requests
 // that a browser sends for another site's page are refused, whatever their
-// method.
+// method; whoever follows a link from there is asked first. What changes
+// something by a session has to be proved to come from gatepost's own page.
 //
 // # Reading is recorded
 //
@@ -28,7 +32,7 @@
 //
 // Watching must not fill the log with the watching. So a stream is recorded when
 // it is opened, not for each event that it carries: a dashboard follows the log
-// with one record. Counts and hashes are not entries: /api/v1/summary, /metrics,
+// with one record. Counts and hashes are not entries: /, /api/v1/summary, /metrics,
 // /checkpoint and the tiles of hashes can be polled and leave no record. And each
 // token has a rate of recorded readings, past which it gets 429.
 //
