@@ -331,6 +331,36 @@ func TestHalfWritten(t *testing.T) {
 	}
 }
 
+// A file of many records is handed over in parts.
+func TestManyRecords(t *testing.T) {
+	b := newBucket(t)
+	var events, want []string
+	for n := range 1201 {
+		events = append(events, b.event(day))
+		want = append(want, fmt.Sprintf("00:00#%d", n+1))
+	}
+	b.log(day.Add(5*time.Minute), events...)
+	b.log(day.Add(10 * time.Minute))
+	to, _ := offline(t, "", b.dir)
+	if diff := cmp.Diff(append(want, "00:09#1202"), to.records); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if to.calls < 5 {
+		t.Errorf("handed over in %d calls", to.calls)
+	}
+
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, Offline: true})
+	part := &sink{refuse: 3}
+	if err := s.Poll(t.Context(), day, part); err == nil || len(part.records) >= 1201 {
+		t.Errorf("error %v after %d records", err, len(part.records))
+	}
+	part.refuse, part.records = 0, nil
+	poll(t, s, day, part)
+	if diff := cmp.Diff(to.records, part.records); diff != "" {
+		t.Errorf("records after a refusal (-want +got):\n%s", diff)
+	}
+}
+
 // A file that could not be read is tried again though it looks the same: perhaps
 // it was the disk.
 func TestReadAgain(t *testing.T) {

@@ -398,6 +398,37 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A key that is added makes what it signed complete.
+func TestKeyAdded(t *testing.T) {
+	b := newBucket(t)
+	b.hours(4)
+	b.digest()
+	dir := t.TempDir()
+	another, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(map[string]any{"PublicKeyList": []any{map[string]any{"Value": x509.MarshalPKCS1PublicKey(&another.PublicKey), "Fingerprint": "00"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.put(filepath.Join(dir, "first.json"), data)
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Keys: dir, Now: (&clock{day.Add(8 * time.Hour)}).Now})
+	to := &sink{}
+	poll(t, s, day, to)
+	if got := to.said()["01:00"]; !strings.HasPrefix(got, "complete-unvalidated: digest") {
+		t.Errorf("01:00 is %q", got)
+	}
+	if data, err = os.ReadFile(filepath.Join(keys(t), "us-west-2.json")); err != nil {
+		t.Fatal(err)
+	}
+	b.put(filepath.Join(dir, "second.json"), data)
+	poll(t, s, day, to)
+	if got := to.said()["01:00"]; got != "complete" {
+		t.Errorf("01:00 is %q with the key", got)
+	}
+}
+
 func TestKeysRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"no file":      "",
