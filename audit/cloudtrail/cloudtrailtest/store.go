@@ -1,6 +1,7 @@
 package cloudtrailtest
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -67,15 +68,7 @@ func (o *order) add(id uint32) {
 // order in which they were added. The result is not to be kept past the lock.
 func (o *order) between(from, to int64) []uint32 {
 	if o.behind {
-		slices.SortFunc(o.ids, func(a, b uint32) int {
-			if ka, kb := o.key(a), o.key(b); ka != kb {
-				if ka < kb {
-					return -1
-				}
-				return 1
-			}
-			return int(a) - int(b)
-		})
+		slices.SortFunc(o.ids, func(a, b uint32) int { return cmp.Or(cmp.Compare(o.key(a), o.key(b)), cmp.Compare(a, b)) })
 		o.behind = false
 	}
 	first := sort.Search(len(o.ids), func(i int) bool { return o.key(o.ids[i]) >= from })

@@ -205,7 +205,7 @@ func TestThrottledForTenMinutes(t *testing.T) {
 func TestRestartAmidThePages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Constant(time.Minute)}})
-		w.idle(150*time.Minute, 20)
+		w.idle(4*time.Hour, 10)
 		stopped := errors.New("stopped")
 		stops := 0
 		for {
@@ -232,6 +232,7 @@ func TestRestartAmidThePages(t *testing.T) {
 				t.Fatal("no progress")
 			}
 		}
+		t.Logf("%d stops", stops)
 		if stops < 5 {
 			t.Errorf("only %d stops", stops)
 		}
