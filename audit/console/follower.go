@@ -15,6 +15,11 @@ import (
 // are idle for longer.
 const heartbeat = 15 * time.Second
 
+// pace is how often a stream reads at most. A first event is sent at once, and
+// those of a busy log together: many viewers must not cost as many wakings for
+// each call that is recorded.
+const pace = 100 * time.Millisecond
+
 // looks is after how many entries without one that is chosen a stream looks up
 // from reading.
 const looks = 1024
@@ -47,6 +52,7 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 	defer beat.Stop()
 	f.out.progress(f.next)
 	for {
+		read := time.Now()
 		grown := f.log.Watch()
 		why, err := f.catchUp(ctx, closing)
 		if why == endUnreadable {
@@ -60,6 +66,7 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 		}
 		select {
 		case <-grown:
+			time.Sleep(pace - time.Since(read)) // shorter than anybody waits for an end
 		case <-beat.C:
 			f.out.beat(f.next)
 		case <-closing:
