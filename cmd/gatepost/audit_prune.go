@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,6 +64,9 @@ that no gatepost may run on the log; without --confirm one may.`,
 		}
 		result := pruneResult{PrunePlan: plan, Entries: plan.Entries()}
 		if *confirm && plan.Entries() > 0 {
+			if err := checkOwner(dir); err != nil {
+				return err
+			}
 			record, err := prune(cmd.Context(), dir, plan)
 			if locked, ok := errors.AsType[*journal.LockedError](err); ok || errors.Is(err, ledger.ErrLocked) {
 				holder := ""
@@ -117,6 +123,23 @@ func prune(ctx context.Context, dir string, plan *ledger.PrunePlan) (record uint
 	}
 	record, err = l.Prune(ctx, j, plan, operator())
 	return record, errors.Join(err, j.Close(closing), l.Close(closing))
+}
+
+// checkOwner refuses to write to a log as anybody but its owner: a server that runs as that one could not read what was written.
+func checkOwner(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	name := strconv.Itoa(int(owner.Uid))
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("the log %q belongs to %s, which could not read what another user writes there: run this as %s, for example with sudo -u %s", dir, name, name, name)
 }
 
 // operator names who runs the command, as the log's principal.

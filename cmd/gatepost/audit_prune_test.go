@@ -160,6 +160,20 @@ func TestPrune(t *testing.T) {
 	wantCommand(t, 1, []string{"first bad entry is 300"}, "audit", "verify", "-d", dir)
 }
 
+// TestOwner writes to nobody else's log.
+func TestOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	dir := agedLog(t, 600)
+	if err := os.Chown(dir, 4711, -1); err != nil {
+		t.Fatal(err)
+	}
+	wantCommand(t, 2, []string{"belongs to 4711", "sudo -u 4711"}, "audit", "prune", "--before", "1d", "--confirm", "-d", dir)
+	wantCommand(t, 2, []string{"belongs to 4711"}, "audit", "reindex", "-d", dir)
+	wantCommand(t, 0, []string{"would remove"}, "audit", "prune", "--before", "1d", "-d", dir)
+}
+
 // TestReindexBesideServer leaves the index of a running gatepost alone.
 func TestReindexBesideServer(t *testing.T) {
 	g := startGate(t, gateOptions{})

@@ -28,6 +28,9 @@ The log is only read. While a gatepost runs on the log, the index is its own.`,
 		if err != nil {
 			return err
 		}
+		if err := checkOwner(dir); err != nil {
+			return err
+		}
 		source, err := index.Directory(dir)
 		if err != nil {
 			return err
