@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
+	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
 )
 
@@ -194,4 +197,75 @@ func commandBoth(t *testing.T, args ...string) (output string, code int) {
 		t.Fatal(err)
 	}
 	return string(out), 0
+}
+
+// TestServeOnPrunedLog runs a gatepost on a log that was pruned, with compressed files in it.
+func TestServeOnPrunedLog(t *testing.T) {
+	g := startGate(t, gateOptions{config: map[string]any{"audit": map[string]any{"origin": "gatepost/aged", "checkpoint_interval": "50ms"}}})
+	if err := g.Stop(t); err != nil {
+		t.Fatal(err)
+	}
+	dir := agedLog(t, 1000)
+	wantCommand(t, 0, []string{"removed       entries 0 to 299"}, "audit", "prune", "--before", "650d", "--confirm", "-d", dir)
+	packFile(t, filepath.Join(dir, "segment-00000000000000000400.jsonl"), 400)
+	if err := errors.Join(os.RemoveAll(g.logDir()), os.CopyFS(g.logDir(), os.DirFS(dir))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(g.logDir(), "ledger", "key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.Start(t)
+	id := g.Call(t, "GET", "/connections/"+plainConnection, "").header.Get("X-Gatepost-Event-Id")
+	get := func(path string) (int, string) {
+		resp, err := http.Get(g.Admin() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	waitFor(t, "the log in the index", func() bool {
+		status, body := get("/api/v1/events?limit=200")
+		return status == 200 && strings.Contains(body, id)
+	})
+	for _, want := range []struct {
+		path   string
+		status int
+	}{
+		{"/api/v1/events/" + agedID(450), 200}, {"/api/v1/events/" + agedID(42), 404}, {"/api/v1/events/" + id, 200},
+		{"/api/v1/events/" + agedID(450) + "/proof", 200}, {"/tile/0/000", 200}, {"/tile/entries/000", 404}, {"/tile/entries/002", 200},
+	} {
+		if status, body := get(want.path); status != want.status {
+			t.Errorf("%s: %d, want %d: %.200s", want.path, status, want.status, body)
+		}
+	}
+	if err := g.Stop(t); err != nil {
+		t.Fatal(err)
+	}
+	wantCommand(t, 0, []string{"pruned      300 entries", "verdict     sound"}, "audit", "verify", "-d", g.logDir())
+	wantCommand(t, 0, []string{agedID(450)}, "audit", "show", "450", "-d", g.logDir())
+}
+
+// packFile compresses a file of the log as a running gatepost does after an hour.
+func packFile(t *testing.T, path string, first uint64) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path + ".zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := seekable.NewWriter(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Frame(first, b), w.Close(), f.Close(), os.Remove(path)); err != nil {
+		t.Fatal(err)
+	}
 }
