@@ -81,14 +81,15 @@ func (p *packer) pass(ctx context.Context) error {
 		if s.packed || time.Now().Before(p.after[s.first]) {
 			continue
 		}
+		// The next one's first entry tells when this one was closed.
 		e, err := eventAt(p.j.dir, segs, next)
-		if err != nil {
-			return fmt.Errorf("read entry %d: %w", next, err)
-		}
-		if time.Since(e.Time) < p.j.cfg.packAge {
+		if err == nil && time.Since(e.Time) < p.j.cfg.packAge {
 			return nil
 		}
-		switch err := p.one(ctx, s, next); {
+		if err == nil {
+			err = p.one(ctx, s, next)
+		}
+		switch {
 		case err == nil:
 			delete(p.after, s.first)
 		case errors.Is(err, errNotWhole):
@@ -142,13 +143,11 @@ func (p *packer) one(ctx context.Context, s segment, end uint64) error {
 	}
 	name, temp := packedName(s.first), packPrefix+packedName(s.first)
 	if _, err := j.dir.Stat(name); err == nil {
-		// A crash came between the last two steps; or it is anything else.
+		// A crash came between the last two steps; or it is anything else, and is
+		// replaced if the plain form is whole.
 		if err := p.compare(ctx, plain, name); err == nil {
 			return p.replace(plain, name)
 		} else if ctx.Err() != nil {
-			return err
-		}
-		if err := j.dir.Remove(name); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
