@@ -51,6 +51,9 @@ func (c *Console) pageRoutes() []pageRoute {
 // isPage tells the paths of the dashboard, whose answers are pages also when
 // something is wrong.
 func isPage(path string) bool {
+	if strings.HasPrefix(path, "//") {
+		return false // a browser would take what follows for a host
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
 	case "", "events", "findings", "connections", "callers", "search", "export", "login", "logout", "purge":
@@ -101,7 +104,7 @@ func (c *Console) pageHandler(p pageRoute) http.Handler {
 			if raw, err = formOf(w, r); err != nil {
 				return err
 			}
-			if p.parameters == nil {
+			if p.parameters == nil { // a token is no parameter: it must not be recorded
 				return p.serve(w, r.WithContext(withForm(r.Context(), raw)))
 			}
 		} else if clean := canonical(raw, time.Now()); clean != raw {

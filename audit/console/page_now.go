@@ -18,7 +18,7 @@ const (
 	// countedFindings bounds the work of counting what is open.
 	countedFindings = 100
 	// measuredCalls is of how many calls latency is measured.
-	measuredCalls = 1000
+	measuredCalls = 500
 )
 
 // nowPage counts calls over time and tells of no single one, so that it is not

@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -61,25 +60,11 @@ func formatNames() []string {
 
 // setNext takes a path of this listener's pages, and no address of another one.
 func (q *query) setNext(value string) error {
-	if u, err := url.Parse(value); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(value, "/") || strings.Contains(u.Path, "//") ||
-		strings.ContainsRune(value, '\\') || !isPage(u.Path) {
+	if u, err := url.Parse(value); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(value, "/") || strings.ContainsRune(value, '\\') || !isPage(u.Path) {
 		return errors.New("is no path of the dashboard's")
 	}
 	q.next = value
 	return nil
-}
-
-// parseRaw reads the parameters of a path and of a query or form.
-func parseRaw(r *http.Request, raw string, known []parameter) (*query, error) {
-	q := newQuery()
-	for _, p := range known {
-		if p.inPath {
-			if err := p.take(q, r.PathValue(p.name)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return q, q.parse(raw, known)
 }
 
 // canonical is the query of a form as the API would have it: without empty fields,

@@ -167,6 +167,7 @@ func TestSessionReach(t *testing.T) {
 		{"a page is only read", "DELETE", "/events", "", site("Sec-Fetch-Site", "same-origin"), 405},
 		{"purge is no page to read", "GET", "/purge", "", site("Sec-Fetch-Site", "same-origin"), 405},
 		{"a link on another site", "GET", "/events?cache=hit", "", site(navigation...), 403},
+		{"a link that would lead on", "GET", "//evil.example/", "", site(navigation...), 403},
 		{"an image on another site", "GET", "/events", "", site("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image"), 403},
 		{"a frame on another site", "GET", "/events", "", site("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"), 403},
 	}
@@ -179,6 +180,9 @@ func TestSessionReach(t *testing.T) {
 			}
 			if tt.want >= 400 && (b.journal.Size() != size || len(b.cache.entries) != entries) {
 				t.Error("it had an effect")
+			}
+			if strings.Contains(r.body, `href="//`) {
+				t.Errorf("it leads to another host: %s", r.body)
 			}
 			if tt.name == "a link on another site" && !strings.Contains(r.body, `href="/events?cache=hit"`) {
 				t.Errorf("it cannot be followed: %s", r.body)
@@ -255,6 +259,25 @@ func TestLoginLeads(t *testing.T) {
 	for _, next := range []string{"//evil.example/", "https://evil.example/", `/\evil.example`, "javascript:alert(1)", "/api/v1/events", "events", "/metrics", "/%2f/evil.example"} {
 		if r := b.sendBody(t, "POST", "/login", "", own(""), url.Values{"token": {b.viewer}, "next": {next}}.Encode()); r.status != 303 || r.header.Get("Location") != "/" {
 			t.Errorf("%s: %d to %q", next, r.status, r.header.Get("Location"))
+		}
+	}
+}
+
+// Whoever is not logged in gets to where he wanted, whatever the id has in it.
+func TestLoginReturns(t *testing.T) {
+	t.Parallel()
+	b := start(t, options{})
+	for _, path := range []string{"/connections/a%2F%2Fb+c=", "/events?q=%2F%2F&cache=hit", "/events/" + callID(1)} {
+		r := b.send(t, "GET", path, "", own(""))
+		to, err := url.Parse(r.header.Get("Location"))
+		if err != nil || r.status != 303 || to.Query().Get("next") != path {
+			t.Fatalf("%s: %d to %s", path, r.status, to)
+		}
+		if r := b.send(t, "GET", to.String(), "", own("")); r.status != 200 {
+			t.Errorf("%s: %d", to, r.status)
+		}
+		if r := b.sendBody(t, "POST", "/login", "", own(""), url.Values{"token": {b.viewer}, "next": {path}}.Encode()); r.header.Get("Location") != path {
+			t.Errorf("%s leads to %s", path, r.header.Get("Location"))
 		}
 	}
 }

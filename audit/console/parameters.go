@@ -33,6 +33,11 @@ const (
 // parseParameters reads a request's parameters, all of which have to be known,
 // given once, and sound.
 func parseParameters(r *http.Request, known []parameter) (*query, error) {
+	return parseRaw(r, r.URL.RawQuery, known)
+}
+
+// parseRaw is parseParameters for a query that stands elsewhere, as in a form.
+func parseRaw(r *http.Request, raw string, known []parameter) (*query, error) {
 	q := newQuery()
 	for _, p := range known {
 		if p.inPath {
@@ -41,7 +46,7 @@ func parseParameters(r *http.Request, known []parameter) (*query, error) {
 			}
 		}
 	}
-	return q, q.parse(r.URL.RawQuery, known)
+	return q, q.parse(raw, known)
 }
 
 func (q *query) parse(raw string, known []parameter) error {

@@ -49,14 +49,15 @@ type Range struct {
 	Step   time.Duration
 }
 
-// Ranges are those to choose from. The second is the default.
+// Ranges are those to choose from. The second is the default. Their steps are
+// those that an index has counted already, or few of them.
 func Ranges() []Range {
 	const day = 24 * time.Hour
 	return []Range{
 		{"1h", time.Hour, time.Minute},
-		{"24h", day, 30 * time.Minute},
+		{"24h", day, time.Hour},
 		{"7d", 7 * day, 3 * time.Hour},
-		{"30d", 30 * day, 12 * time.Hour},
+		{"30d", 30 * day, day},
 	}
 }
 
