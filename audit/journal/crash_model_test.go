@@ -21,7 +21,7 @@ import (
 // TestCrashModel drives journals over the model disk, with faults, kills and
 // power cuts at random moments, and holds the log against what was acknowledged.
 func TestCrashModel(t *testing.T) {
-	seeds := 250
+	seeds := 150
 	if s := os.Getenv("GATEPOST_TEST_SEEDS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

@@ -72,7 +72,8 @@ func recoverDir(d Dir, log *slog.Logger) (recovery, error) {
 	r.next = next
 	if r.pruned != noPrune {
 		if err := writePruned(d, r.pruned); err != nil {
-			return recovery{}, err
+			// It only saves readers a search.
+			log.Warn("audit journal: what was pruned will look missing to those who read the log", "error", err)
 		}
 	}
 	for _, c := range cuts {
