@@ -74,7 +74,7 @@ func (c *Correlator) rejudge(r ref, a *arrival) {
 		c.hold(r, a)
 	} else {
 		delete(c.held, r)
-		c.canary(r, a)
+		c.canary(r, a.record, a.at, a.seen)
 	}
 	d := c.compare(l, t, a.record)
 	if said&amendedSaid == 0 {

@@ -57,6 +57,11 @@ func TestAmend(t *testing.T) {
 			want: map[string]string{"call1/0": "matched", recordID(2): "amended"},
 		},
 		{
+			name:  "of a record whose attempt had another's",
+			lines: call(1, 1, lost, answered(1)), records: []cloudtrail.Record{record(1, 1, withRequest(""), withEvent(5)), corrected(1, 2)},
+			want: map[string]string{"call1/0": "matched", "call1/1": "matched", recordID(2): "amended"},
+		},
+		{
 			name:  "late only",
 			lines: call(1, 1, answered(1)), records: []cloudtrail.Record{record(1, 1, func(r *cloudtrail.Record) { r.Addendum = &cloudtrail.Addendum{Reason: "DELIVERY_DELAY"} })},
 			want: map[string]string{"call1/0": "matched"},

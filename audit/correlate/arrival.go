@@ -51,6 +51,10 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 	if known && s.fate&waits != 0 {
 		return
 	}
+	if known && s.fate&joined != 0 && r.Addendum == nil {
+		c.canaryAgain(r, keyOf(r.EventID), seen, s)
+		return
+	}
 	a := c.arrive(r, seen)
 	if known {
 		c.again(a, s)
@@ -59,7 +63,7 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 	if a.shared != (key{}) {
 		if s, ok := c.seen[a.shared]; ok {
 			// A copy for another account, of which nothing more is said.
-			c.canaryAgain(a, s)
+			c.canaryAgain(r, a.event, seen, s)
 			if s.fate&joined != 0 {
 				s.fate |= amendedSaid
 			}
@@ -76,10 +80,7 @@ func (c *Correlator) receive(r *cloudtrail.Record, seen int64) {
 }
 
 func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
-	a := &arrival{record: r, event: keyOf(r.EventID), at: nanos(r.EventTime), seen: seen}
-	if seen > 0 {
-		a.at = min(a.at, seen) // a time to come would be waited for
-	}
+	a := &arrival{record: r, event: keyOf(r.EventID), at: timeOf(r, seen), seen: seen}
 	if !cloudtrail.Unknown(r.RequestID) {
 		a.request = keyOf(r.RequestID)
 	}
@@ -143,7 +144,7 @@ func (c *Correlator) again(a *arrival, s sighting) {
 			c.amend(a)
 		}
 	case s.fate&joined != 0:
-		c.canaryAgain(a, s)
+		c.canaryAgain(a.record, a.event, a.seen, s)
 	case s.fate&found != 0:
 	case s.fate&unclear != 0:
 		if !c.hasGroup(a.event) && (!c.live || !c.join(a, false)) {
@@ -152,26 +153,27 @@ func (c *Correlator) again(a *arrival, s sighting) {
 	}
 }
 
-// canaryAgain takes a record that proves again that CloudTrail is read.
-func (c *Correlator) canaryAgain(a *arrival, s sighting) {
-	if s.fate&joined == 0 {
+// canaryAgain takes a record that proves again that CloudTrail is read, if its
+// attempt still is its, or another record's of the same request.
+func (c *Correlator) canaryAgain(r *cloudtrail.Record, event key, seen int64, s sighting) {
+	if s.attempt == 0 || s.fate&joined == 0 {
 		return
 	}
-	if r := c.validAttempt(s.attempt, a); r != 0 && c.attempts.at(r).evidence == byRequest {
-		c.canary(r, a)
+	t := c.attempts.at(s.attempt)
+	if t.call == 0 || t.evidence != byRequest || t.event != event && (cloudtrail.Unknown(r.RequestID) || t.request != keyOf(r.RequestID)) {
+		return
 	}
+	c.canary(s.attempt, r, timeOf(r, seen), seen)
 }
 
-// validAttempt returns the attempt if it still is the one that the record is of.
-func (c *Correlator) validAttempt(r ref, a *arrival) ref {
-	if r == 0 {
-		return 0
+// timeOf is the eventTime of a record, or when it was seen if that is before: what
+// is yet to come would be waited for.
+func timeOf(r *cloudtrail.Record, seen int64) int64 {
+	at := nanos(r.EventTime)
+	if seen > 0 {
+		at = min(at, seen)
 	}
-	at := c.attempts.at(r)
-	if at.call == 0 || at.event != a.event && at.event != a.original && (a.request == (key{}) || at.request != a.request) {
-		return 0
-	}
-	return r
+	return at
 }
 
 // maxHeld bounds the records that are kept in case that better evidence gives

@@ -18,6 +18,7 @@ type Correlator struct {
 	now     int64 // of the last Tick; the log has been read so far
 	stamp   time.Time
 	out     []audit.Event
+	expect  int // about how many there will be
 	started bool
 	start   int64  // when the log began
 	next    uint64 // index of the next entry
@@ -40,7 +41,8 @@ type Correlator struct {
 	heldOrder []ref
 	waiting   waiting
 	groups    map[ref][]*group
-	grouped   map[key]*group // by record
+	grouped   map[key]*group     // by record
+	groupsAt  map[int64][]*group // by the minute of the record
 	places    []*place
 	placeBy   map[placeKey]*place
 	addresses map[string]*addresses // by identity
@@ -71,6 +73,7 @@ func New(cfg Config) *Correlator {
 		held:      make(map[ref]*arrival),
 		groups:    make(map[ref][]*group),
 		grouped:   make(map[key]*group),
+		groupsAt:  make(map[int64][]*group),
 		placeBy:   make(map[placeKey]*place),
 		addresses: make(map[string]*addresses),
 		buckets:   make(map[int64]*bucket),
@@ -97,6 +100,7 @@ func (c *Correlator) Entry(e *audit.Event) []audit.Event {
 // [Correlator.Since] are passed over.
 func (c *Correlator) Records(seen time.Time, records []cloudtrail.Record) []audit.Event {
 	c.stamp = later(time.Unix(0, c.now), seen)
+	c.expect = len(records)
 	for i := range records {
 		c.receive(&records[i], nanos(seen))
 	}
@@ -134,7 +138,7 @@ func (c *Correlator) Tick(now time.Time) []audit.Event {
 // take returns what was decided.
 func (c *Correlator) take() []audit.Event {
 	out := c.out
-	c.out = nil
+	c.out, c.expect = nil, 0
 	return out
 }
 

@@ -43,17 +43,18 @@ func (c *Correlator) placeOf(region, account string) *place {
 	return p
 }
 
-func (c *Correlator) canary(r ref, a *arrival) {
+// canary takes a record of an attempt that joined by request id.
+func (c *Correlator) canary(r ref, record *cloudtrail.Record, at, seen int64) {
 	p := c.calls.at(c.attempts.at(r).call).shape.place
 	if p.account == "" {
-		p = c.placeOf(p.region, accountOf(a.record)) // the record knows better
+		p = c.placeOf(p.region, accountOf(record)) // the record knows better
 	}
-	m := floorDiv(a.at, minute)
+	m := floorDiv(at, minute)
 	switch known, ok := p.canaries[m]; {
-	case !ok || a.seen > known.seen:
-		p.canaries[m] = canary{first: a.at, last: a.at, seen: a.seen}
-	case a.seen == known.seen:
-		p.canaries[m] = canary{first: min(a.at, known.first), last: max(a.at, known.last), seen: a.seen}
+	case !ok || seen > known.seen:
+		p.canaries[m] = canary{first: at, last: at, seen: seen}
+	case seen == known.seen:
+		p.canaries[m] = canary{first: min(at, known.first), last: max(at, known.last), seen: seen}
 	}
 }
 

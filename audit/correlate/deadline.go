@@ -55,5 +55,8 @@ func (c *Correlator) onSettled(r ref) {
 }
 
 func (c *Correlator) miss(r ref) {
+	if c.sharesRecord(r) {
+		return
+	}
 	c.conclude(r, rankMissing, "CloudTrail was read for this time, and other calls were there.")
 }

@@ -50,7 +50,7 @@ func (c *Correlator) joinRequest(r ref, a *arrival) {
 		c.decided(a)
 		c.noteAll(a, sighting{attempt: r, fate: joined})
 		if t.evidence == byRequest {
-			c.canary(r, a)
+			c.canary(r, a.record, a.at, a.seen)
 		}
 		return
 	}
@@ -127,7 +127,7 @@ func (c *Correlator) bind(r ref, a *arrival, by evidence) {
 		c.hold(r, a)
 	} else {
 		delete(c.held, r)
-		c.canary(r, a)
+		c.canary(r, a.record, a.at, a.seen)
 	}
 	d := c.compare(l, t, a.record)
 	if by == byRequest && len(d.grave) == 0 && c.strange(l.shape.arn, a.record.SourceIP) {

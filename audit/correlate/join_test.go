@@ -136,6 +136,11 @@ func TestJoin(t *testing.T) {
 			want: map[string]string{"call1/0": "mismatched", "call1/1": "matched"},
 		},
 		{
+			name:  "a retry, one record without request id that may be of either answer",
+			lines: call(1, 1, answered(1), answered(2)), records: []cloudtrail.Record{record(1, 1, withRequest(""))},
+			want: map[string]string{"call1/0": "ambiguous", "call1/1": "ambiguous"},
+		},
+		{
 			name:  "two lost attempts and one record",
 			lines: call(1, 1, lost, lost), records: []cloudtrail.Record{record(1, 1)},
 			want: map[string]string{"call1/0": "matched", "call1/1": "unknown"},

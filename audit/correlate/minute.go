@@ -51,7 +51,10 @@ func (c *Correlator) forget() {
 }
 
 func (c *Correlator) forgetBefore(horizon int64) {
-	c.horizon = max(c.horizon, horizon)
+	if horizon <= c.horizon {
+		return
+	}
+	c.horizon = horizon
 	for len(c.minutes) > 0 && c.minutes[0] < c.horizon {
 		b := c.buckets[c.minutes[0]]
 		delete(c.buckets, b.minute)

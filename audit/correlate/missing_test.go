@@ -81,6 +81,11 @@ func TestMissing(t *testing.T) {
 			l.records(2*hour+11, canary)
 			l.publish(l.c.Covered(at(hour), good))
 		}, "late"},
+		{"read too early, and never again", func(l *log) {
+			l.records(hour, canary)
+			l.publish(l.c.Covered(at(hour), window(-hour, hour, hour)))
+			l.tick(2*hour + 30)
+		}, "late"},
 		{"another region", func(l *log) {
 			l.records(2*hour+11, canary)
 			l.publish(l.c.Covered(at(2*hour+12), with(good, func(c *cloudtrail.Coverage) { c.Region = "us-east-1" })))
@@ -126,7 +131,7 @@ func TestMissing(t *testing.T) {
 			l.tick(20)
 			l.write(call(4, 2.5*hour, answered(4))...)
 			switch test.name {
-			case "read before it settled, said after":
+			case "read before it settled, said after", "read too early, and never again":
 				l.tick(hour)
 			default:
 				l.tick(2*hour + 30)

@@ -69,7 +69,7 @@ func (c *Correlator) sayPast() {
 		if unexpected {
 			e.State, e.Detail = string(NotExpected), ""
 		}
-		c.out = append(c.out, e)
+		c.say(e)
 	}
 	c.past = past{}
 }

@@ -21,6 +21,13 @@ func (c *Correlator) conclude(r ref, to rank, detail string) {
 	c.sayVerdict(r, nil, nil, detail)
 }
 
+func (c *Correlator) say(e audit.Event) {
+	if c.out == nil {
+		c.out = make([]audit.Event, 0, max(c.expect, 1))
+	}
+	c.out = append(c.out, e)
+}
+
 func (c *Correlator) newEvent(kind audit.Kind) audit.Event {
 	at := c.stamp.UTC()
 	return audit.Event{V: audit.Version, ID: audit.NewID(at), Kind: kind, Time: at}
@@ -46,7 +53,7 @@ func (c *Correlator) sayVerdict(r ref, a *arrival, differences []string, detail 
 		detail = l.appendTo(detail)
 	}
 	e.Detail = detail
-	c.out = append(c.out, e)
+	c.say(e)
 }
 
 // lag is how long after the call its record was there.
@@ -106,7 +113,7 @@ func (c *Correlator) sayFinding(kind Kind, a *arrival, of, detail string, differ
 	e.LagMS = a.lag()
 	e.Differences = differences
 	e.Detail = (&links{shared: a.shared, original: a.original}).appendTo(detail)
-	c.out = append(c.out, e)
+	c.say(e)
 }
 
 // told is a value of a record, "" if the record does not tell it.

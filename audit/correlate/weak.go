@@ -1,15 +1,19 @@
 package correlate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+)
 
 // weakWindow is how far a record's eventTime may lie outside of the time in which
 // an attempt was made, whole seconds and clocks included, when nothing but time
 // tells attempts apart.
 const weakWindow = 30 * second
 
-// maxCandidates bounds the attempts that share an ambiguous record. What is more
-// than two says little.
-const maxCandidates = 4
+// maxCandidates bounds the attempts that are said to share an ambiguous record.
+// Others that it fits are said to when they would be missing else.
+const maxCandidates = 16
 
 // fitting has the calls of a minute by what a record without ids tells of them.
 type fitting struct {
@@ -143,16 +147,44 @@ func (c *Correlator) share(a *arrival, list []ref) {
 	a.keep()
 	c.noteAll(a, sighting{fate: unclear})
 	g := &group{arrival: a, candidates: list}
+	c.grouped[a.event] = g
+	m := floorDiv(a.at, minute)
+	c.groupsAt[m] = append(c.groupsAt[m], g)
 	for _, r := range list {
-		t := c.attempts.at(r)
-		t.traits |= grouped
-		c.groups[r] = append(c.groups[r], g)
-		c.grouped[a.event] = g
-		if t.state < rankAmbiguous {
-			c.set(t, rankAmbiguous)
-			c.sayVerdict(r, a, nil, "The record may also be another attempt's.")
+		c.enterGroup(r, g)
+	}
+}
+
+func (c *Correlator) enterGroup(r ref, g *group) {
+	t := c.attempts.at(r)
+	t.traits |= grouped
+	c.groups[r] = append(c.groups[r], g)
+	if t.state < rankAmbiguous {
+		c.set(t, rankAmbiguous)
+		c.sayVerdict(r, g.arrival, nil, "The record may also be another attempt's.")
+	}
+}
+
+// sharesRecord reports whether an attempt that would be missing fits a record that
+// is several attempts', and makes it one of them.
+func (c *Correlator) sharesRecord(r ref) bool {
+	t := c.attempts.at(r)
+	l := c.calls.at(t.call)
+	for m := floorDiv(l.start-weakWindow, minute); m <= floorDiv(l.last()+weakWindow, minute); m++ {
+		for _, g := range c.groupsAt[m] {
+			a := g.arrival
+			if len(g.candidates) == 0 || a.named || !compatible(t, a) || !fits(l.shape, a.record) || a.at < l.start-weakWindow || a.at > l.last()+weakWindow {
+				continue
+			}
+			if id := a.record.Request.ConnectionID; l.connection != 0 && !cloudtrail.Unknown(id) && !c.sameConnection(l.connection, id) {
+				continue
+			}
+			g.candidates = append(g.candidates, r)
+			c.enterGroup(r, g)
+			return true
 		}
 	}
+	return false
 }
 
 // leaveGroups takes an attempt out of all groups. A record to which that leaves
@@ -163,14 +195,14 @@ func (c *Correlator) leaveGroups(r ref, matched bool) {
 	delete(c.groups, r)
 	c.attempts.at(r).traits &^= grouped
 	for _, g := range groups {
-		full := len(g.candidates) == maxCandidates
+		full := len(g.candidates) >= maxCandidates
 		g.candidates = slices.DeleteFunc(g.candidates, func(other ref) bool { return other == r })
 		switch {
 		case (len(g.candidates) <= 1 || full) && matched:
 			c.dropGroup(g.arrival.event)
 			c.judge(g.arrival)
 		case len(g.candidates) == 0:
-			delete(c.grouped, g.arrival.event)
+			c.dropGroup(g.arrival.event)
 		}
 	}
 }
@@ -182,6 +214,10 @@ func (c *Correlator) dropGroup(event key) {
 		return
 	}
 	delete(c.grouped, event)
+	m := floorDiv(g.arrival.at, minute)
+	if c.groupsAt[m] = slices.DeleteFunc(c.groupsAt[m], func(other *group) bool { return other == g }); len(c.groupsAt[m]) == 0 {
+		delete(c.groupsAt, m)
+	}
 	for _, r := range g.candidates {
 		c.groups[r] = slices.DeleteFunc(c.groups[r], func(other *group) bool { return other == g })
 		if len(c.groups[r]) == 0 {
