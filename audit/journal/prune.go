@@ -35,6 +35,7 @@ func Segments(dir string) ([]Segment, error) {
 			}
 			bytes += info.Size
 		}
+		// The newest may be empty; another one without a byte was pruned meanwhile.
 		if bytes > 0 || s == segs[len(segs)-1] {
 			list = append(list, Segment{s.first, bytes})
 		}
