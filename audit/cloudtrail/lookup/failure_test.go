@@ -96,6 +96,7 @@ func TestFailures(t *testing.T) {
 					w.sim.Script(test.fault)
 				}
 				told.count = nil
+				w.sim.Forget()
 				began := time.Now()
 				err := w.source.Poll(t.Context(), w.since, w.sink)
 				failure, ok := errors.AsType[*lookup.Error](err)
@@ -104,6 +105,9 @@ func TestFailures(t *testing.T) {
 				}
 				if got := told.count[test.result]; got != test.attempts || len(told.count) != 1 {
 					t.Errorf("told %v, want %d", told.count, test.attempts)
+				}
+				if got := len(w.sim.Requests()); test.setup == nil && got != test.attempts {
+					t.Errorf("%d requests: the SDK retries too", got)
 				}
 				st := w.source.Status()
 				if st.OK || st.Since.IsZero() || st.Throttled != (test.result == lookup.ResultThrottled) || !strings.Contains(st.Reason, test.reason) {
@@ -161,6 +165,9 @@ func TestOneFaultPasses(t *testing.T) {
 						t.Errorf("%+v", c)
 					}
 				}
+				if first := w.sink.coverage[0]; name != "repeated token" && first.End.Sub(first.Start) != 15*time.Minute {
+					t.Errorf("the window was cut: %+v", first)
+				}
 			})
 		})
 	}
@@ -169,22 +176,25 @@ func TestOneFaultPasses(t *testing.T) {
 // Pages that never end are noticed, and given up where cutting the window does not
 // help; the next poll goes on after them, and the sweep comes back.
 func TestPagesWithoutEnd(t *testing.T) {
-	for name, fault := range map[string]cloudtrailtest.Fault{
-		"tokens go round":      {RepeatToken: true},
-		"pages are empty":      {EmptyPage: true},
-		"tokens always expire": cloudtrailtest.ExpiredToken(),
+	for _, test := range []struct {
+		name     string
+		fault    cloudtrailtest.Fault
+		requests int // at most
+	}{
+		{"tokens go round", cloudtrailtest.Fault{RepeatToken: true}, 30},
+		{"pages are empty", cloudtrailtest.Fault{EmptyPage: true}, 150},
+		{"tokens always expire", cloudtrailtest.ExpiredToken(), 150},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := build(t, cloudtrailtest.Config{})
 				w.idle(5*time.Minute, 60)
-				fault.Times = -1
-				w.sim.Script(fault)
-				w.sim.Forget()
+				test.fault.Times = -1
+				w.sim.Script(test.fault)
 				if err := w.source.Poll(t.Context(), w.since, w.sink); err == nil || !strings.Contains(err.Error(), "gave up") {
 					t.Fatal(err)
 				}
-				if n := len(w.sim.Requests()); n > 150 {
+				if n := len(w.sim.Requests()); n > test.requests {
 					t.Errorf("%d requests", n)
 				}
 				if st := w.source.Status(); st.OK || st.Reason == "" {
@@ -214,7 +224,8 @@ func TestMalformedRecord(t *testing.T) {
 		w.sim.Script(cloudtrailtest.Fault{Body: []byte(`{"Events": [
 			{"EventId": "e1", "CloudTrailEvent": "{"},
 			{"EventId": "e2", "CloudTrailEvent": "{\"eventVersion\":\"1.11\",\"eventTime\":\"2000-01-01T00:00:01Z\",\"eventSource\":\"outposts.amazonaws.com\",\"eventName\":\"GetConnection\",\"awsRegion\":\"us-west-2\",\"eventID\":\"e2\"}"},
-			{"EventId": "e3"}]}`)})
+			{"EventId": "e3"},
+			{"EventId": "e4", "CloudTrailEvent": "{\"eventVersion\":\"1.11\",\"eventTime\":\"2000-01-01T00:00:01Z\",\"eventSource\":\"glue.amazonaws.com\",\"eventName\":\"GetConnection\",\"awsRegion\":\"us-west-2\",\"eventID\":\"e4\"}"}]}`)})
 		w.poll()
 		first := w.sink.coverage[0]
 		if first.Completeness != cloudtrail.Incomplete || !strings.Contains(first.Reason, "e1") {

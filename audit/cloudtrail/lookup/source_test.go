@@ -187,6 +187,9 @@ func TestThrottledForTenMinutes(t *testing.T) {
 			t.Errorf("told %v of %d polls", told.count, failed)
 		}
 		requests := w.sim.Requests()
+		if len(requests) > 250 {
+			t.Errorf("%d requests in ten minutes", len(requests))
+		}
 		for i := 1; i < len(requests); i++ {
 			if requests[i].At.Sub(requests[i-1].At) < time.Second-time.Microsecond {
 				t.Fatalf("requests %v and %v", requests[i-1].At, requests[i].At)
