@@ -157,7 +157,7 @@ func TestEachRuleHasCases(t *testing.T) {
 		} `yaml:"tests"`
 	}
 	readYAML(t, casesFile, &file)
-	recorded := ""
+	var recorded strings.Builder
 	whole := make(map[string]bool)
 	for _, test := range file.Tests {
 		course := make(map[string]string)
@@ -173,7 +173,7 @@ func TestEachRuleHasCases(t *testing.T) {
 		}
 		for _, v := range test.Values {
 			if len(v.Want) > 0 {
-				recorded += v.Expr + "\n"
+				recorded.WriteString(v.Expr + "\n")
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func TestEachRuleHasCases(t *testing.T) {
 		switch {
 		case r.Alert != "" && !whole[r.Alert]:
 			t.Errorf("no case in which %s is silent, fires, and is silent again", r.Alert)
-		case r.Record != "" && !regexp.MustCompile(regexp.QuoteMeta(r.Record)+`\b`).MatchString(recorded):
+		case r.Record != "" && !regexp.MustCompile(regexp.QuoteMeta(r.Record)+`\b`).MatchString(recorded.String()):
 			t.Errorf("no case for the value of %s", r.Record)
 		}
 	}
