@@ -91,7 +91,7 @@ func calls(id string, n int) []*audit.Event {
 }
 
 // checkEvery is after how many kills the log is read back.
-const checkEvery = 10
+const checkEvery = 25
 
 // TestKill kills a process that appends under load, over and over, and holds the
 // log against what it had been told was durable.
