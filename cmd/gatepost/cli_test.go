@@ -67,7 +67,7 @@ func TestWrongUsage(t *testing.T) {
 		{"negative lines", []string{"audit", "tail", "-n=-1"}, "write 0 or a positive number"},
 		{"unexpected argument", []string{"version", "please"}, `unexpected argument "please"`},
 		{"missing event", []string{"audit", "show"}, "missing argument: the id of an event"},
-		{"malformed event", []string{"audit", "show", "abc"}, "neither the id of an event nor a position"},
+		{"malformed event", []string{"audit", "show", "a b"}, `"a b" is neither an id nor a position in the log`},
 		{"two events", []string{"audit", "show", "1", "2"}, `unexpected argument "2"`},
 		{"two logs", []string{"audit", "tail", "-d", "a", "-c", "b"}, "both name the log"},
 		{"no log", []string{"audit", "tail", "-d", "nowhere"}, `there is no log directory "nowhere" in "/`},
