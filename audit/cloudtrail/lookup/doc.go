@@ -25,7 +25,7 @@
 // after each, so that a restart loses no more than a slice. Requests are made one
 // at a time and never faster than PerSecond, retries included; AWS allows two a
 // second to an account and region, shared with every other tool. A page has 50
-// records, and each record is read about five times, so a request a second follows
+// records, and each record is read several times, so a request a second follows
 // some ten calls a second; with more the source falls behind, and says so.
 //
 // Poll is for one goroutine at a time, Status for any.
