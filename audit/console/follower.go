@@ -15,11 +15,6 @@ import (
 // are idle for longer.
 const heartbeat = 15 * time.Second
 
-// pace is how often a stream reads at most. A first event is sent at once, and
-// those of a busy log together: many viewers must not cost as many wakings for
-// each call that is recorded.
-const pace = 100 * time.Millisecond
-
 // looks is after how many entries without one that is chosen a stream looks up
 // from reading.
 const looks = 1024
@@ -38,10 +33,12 @@ const (
 // follower reads the log for one stream.
 type follower struct {
 	log     Log
+	tail    *tail
 	filter  *query
 	next    uint64 // entries below it are dealt with
 	out     *eventWriter
 	allowed func() bool
+	flushed time.Time // when catchUp last did
 }
 
 // follow sends the entries that the filter chooses until there is a reason to
@@ -52,7 +49,6 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 	defer beat.Stop()
 	f.out.progress(f.next)
 	for {
-		read := time.Now()
 		grown := f.log.Watch()
 		why, err := f.catchUp(ctx, closing)
 		if why == endUnreadable {
@@ -66,7 +62,6 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 		}
 		select {
 		case <-grown:
-			time.Sleep(pace - time.Since(read)) // shorter than anybody waits for an end
 		case <-beat.C:
 			f.out.beat(f.next)
 		case <-closing:
@@ -79,7 +74,27 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 
 // catchUp reads to the end of the log.
 func (f *follower) catchUp(ctx context.Context, closing <-chan struct{}) (end, error) {
-	flushed := time.Now()
+	f.flushed = time.Now()
+	for {
+		entries, later, ok := f.tail.from(f.next)
+		if !ok {
+			return f.readLog(ctx, closing)
+		}
+		if later > 0 {
+			time.Sleep(later) // shorter than anybody waits for an end
+			continue
+		}
+		for i := range entries {
+			if why := f.take(ctx, closing, f.next, entries[i].line, &entries[i].event); why != "" {
+				return why, nil
+			}
+		}
+		return "", nil
+	}
+}
+
+// readLog is catchUp for what the tail has not got.
+func (f *follower) readLog(ctx context.Context, closing <-chan struct{}) (end, error) {
 	for line, err := range f.log.Read(f.next) {
 		if missing, ok := errors.AsType[*journal.MissingError](err); ok {
 			f.out.gap(missing.First, missing.Last)
@@ -93,35 +108,43 @@ func (f *follower) catchUp(ctx context.Context, closing <-chan struct{}) (end, e
 		if err != nil {
 			return endUnreadable, err
 		}
-		f.next = line.Index + 1
-		if f.filter.match(&e) {
-			f.out.event(line.Index, line.Bytes)
-		}
-		if f.out.full() {
-			if why := f.flush(); why != "" {
-				return why, nil
-			}
-			flushed = time.Now()
-		}
-		if f.next%looks != 0 {
-			continue
-		}
-		select {
-		case <-closing:
-			return endShutdown, nil
-		case <-ctx.Done():
-			return endGone, nil
-		default:
-		}
-		if time.Since(flushed) >= heartbeat {
-			f.out.beat(f.next)
-			if why := f.flush(); why != "" {
-				return why, nil
-			}
-			flushed = time.Now()
+		if why := f.take(ctx, closing, line.Index, line.Bytes, &e); why != "" {
+			return why, nil
 		}
 	}
 	return "", nil
+}
+
+// take deals with an entry, and looks up from time to time.
+func (f *follower) take(ctx context.Context, closing <-chan struct{}, index uint64, line []byte, e *audit.Event) end {
+	f.next = index + 1
+	if f.filter.match(e) {
+		f.out.event(index, line)
+	}
+	if f.out.full() {
+		if why := f.flush(); why != "" {
+			return why
+		}
+		f.flushed = time.Now()
+	}
+	if f.next%looks != 0 {
+		return ""
+	}
+	select {
+	case <-closing:
+		return endShutdown
+	case <-ctx.Done():
+		return endGone
+	default:
+	}
+	if time.Since(f.flushed) >= heartbeat {
+		f.out.beat(f.next)
+		if why := f.flush(); why != "" {
+			return why
+		}
+		f.flushed = time.Now()
+	}
+	return ""
 }
 
 // flush sends what has gathered, if the bearer may still have it.

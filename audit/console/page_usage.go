@@ -33,7 +33,7 @@ func (c *Console) connectionPage(w http.ResponseWriter, r *http.Request) error {
 		return pageFailure(err)
 	}
 	return c.recorded(w, r, actionEvents, dashboard.Connection{
-		ID: q.connection, Entries: page.Entries, More: page.Next != "", Cached: c.cached(q.connection), Purges: c.cfg.Purger != nil, Purged: q.purged,
+		ID: q.connection, Entries: page.Entries, Cached: c.cached(q.connection), Purges: c.cfg.Purger != nil, Purged: q.purged,
 	})
 }
 

@@ -57,7 +57,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	f := &follower{log: c.cfg.Log, filter: q, next: next, out: out, allowed: c.allowed(r.Context())}
+	f := &follower{log: c.cfg.Log, tail: &c.tail, filter: q, next: next, out: out, allowed: c.allowed(r.Context())}
 	reason, err := f.follow(r.Context(), c.closing)
 	if err != nil {
 		c.log.WarnContext(r.Context(), "audit stream ends", slog.String("reason", string(reason)), slog.Any("err", err))

@@ -29,7 +29,6 @@ type finding struct {
 	Acknowledged *index.Acknowledgement
 	Why          string
 	Facts        []fact
-	Call         *row // of ours, that it is about
 }
 
 // Rows are the findings, newest first.
@@ -42,7 +41,7 @@ func (v Findings) Rows() []finding {
 		var s step
 		if e.Call != nil {
 			c := newRow(e.Call)
-			f.Call, f.Who, f.What, f.Unsure = &c, c.Who, c.What, c.Unsure
+			f.Who, f.What, f.Unsure = c.Who, c.What, c.Unsure
 			s.link("call", c.ID, eventPath(c.ID))
 			s.link("connection", e.Call.Event.ConnectionID, ConnectionPath(e.Call.Event.ConnectionID))
 			s.add("answered", c.Result)

@@ -160,6 +160,8 @@ func (v Event) asked() []step {
 		}
 		if i < len(v.Attempts) {
 			s.add("CloudTrail", words(v.Attempts[i].State))
+			s.add("by evidence of", words(v.Attempts[i].Evidence))
+			s.code("CloudTrail’s event id", v.Attempts[i].CloudTrailEventID)
 		}
 		steps = append(steps, s)
 	}

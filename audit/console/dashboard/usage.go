@@ -77,7 +77,6 @@ func (v Connections) Older() string {
 type Connection struct {
 	ID      string
 	Entries []index.Entry
-	More    bool // there are older ones
 	Cached  []Cached
 	Purges  bool // there is a cache to purge
 	// Purged says how many answers were just forgotten; nil if none were to be.
