@@ -53,8 +53,8 @@
 // missing otherwise; Open refuses the latter. What may be pruned is decided by
 // package ledger, which keeps what proves the lines.
 //
-// The file "pruned" holds the index of the newest such event, so that nobody has
-// to search for it. It is made again if it is lost.
+// The file "pruned" holds the index of the event of the largest prune, so that
+// nobody has to search for it. It is made again if it is lost.
 //
 // # Group commit
 //

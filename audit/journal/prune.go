@@ -71,8 +71,10 @@ func (j *Journal) Prune(record uint64) (segments int, err error) {
 	if !isPrune(&e) || e.Count > record {
 		return 0, fmt.Errorf("prune: entry %d does not record one", record)
 	}
-	if err := writePruned(j.dir, record); err != nil {
-		return 0, fmt.Errorf("prune: %w", err)
+	if prunedBefore(j.dir, segs) < e.Count {
+		if err := writePruned(j.dir, record); err != nil {
+			return 0, fmt.Errorf("prune: %w", err)
+		}
 	}
 	for i, s := range segs {
 		if i == len(segs)-1 || segs[i+1].first > e.Count {
@@ -98,7 +100,7 @@ func (r *recovery) checkFront(d Dir, segs []segment) error {
 	pruned := prunedBefore(d, segs)
 	if pruned < first {
 		// What is kept in a file for quick reading may be lost, or an older one's.
-		if e, ok := findPrune(d); ok && e.Count > pruned && e.Count <= e.Index {
+		if e, ok := findPrune(d, first); ok && e.Count > pruned {
 			pruned, r.pruned = e.Count, e.Index
 		}
 	}

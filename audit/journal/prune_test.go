@@ -213,3 +213,28 @@ func TestForgedPrunedFile(t *testing.T) {
 		}
 	})
 }
+
+// A later prune of less does not make what was pruned before look missing.
+func TestPruneOfLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemFS()
+		j := open(t, journal.Config{FS: m, SegmentBytes: 4096})
+		fill(t, j, m, 5)
+		starts := m.starts(t)
+		for _, before := range []uint64{starts[3], starts[1]} {
+			if _, err := j.Prune(recordPrune(t, j, before)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []journal.Range{{First: 0, Last: starts[3] - 1}}
+		if pruned, missing, _ := gone(t, j.Read(0)); !slices.Equal(pruned, want) || len(missing) > 0 {
+			t.Errorf("pruned %v, missing %v", pruned, missing)
+		}
+		closed(t, j)
+		m.meddle(func(files map[string]*memInode) { delete(files, "pruned") })
+		again := open(t, journal.Config{FS: m, SegmentBytes: 4096})
+		if pruned, missing, _ := gone(t, again.Read(0)); !slices.Equal(pruned, want) || len(missing) > 0 {
+			t.Errorf("after reopening without its help: pruned %v, missing %v", pruned, missing)
+		}
+	})
+}

@@ -17,8 +17,8 @@ import (
 // that the entries before the index in its Count are removed.
 const ActionPrune = "prune"
 
-// prunedName is a file that holds the index of the newest such event, so that it
-// need not be searched for. It is believed as far as that event says so; if it is
+// prunedName is a file that holds the index of that event with the largest Count,
+// so that it need not be searched for. It is believed as far as that event says so; if it is
 // lost, Open makes it again.
 const prunedName = "pruned"
 
@@ -58,7 +58,7 @@ func prunedBefore(d Dir, segs []segment) uint64 {
 	return e.Count
 }
 
-// readPruned returns the index of the newest event that records a prune.
+// readPruned returns the index of the event that records what was pruned.
 func readPruned(d Dir) (uint64, error) {
 	f, err := d.OpenFile(prunedName, os.O_RDONLY)
 	if err != nil {
@@ -104,9 +104,9 @@ func removeIfThere(d Dir, name string) error {
 	return nil
 }
 
-// findPrune returns the newest event that records a prune, by reading the log
-// from its end.
-func findPrune(d Dir) (found audit.Event, ok bool) {
+// findPrune returns the event that records the largest prune, by reading the log
+// from its end, as far as needed to find one of the entries before an index.
+func findPrune(d Dir, before uint64) (found audit.Event, ok bool) {
 	backward(d, math.MaxUint64, func(l Line, err error) bool {
 		if err != nil {
 			return isMissing(err)
@@ -115,10 +115,10 @@ func findPrune(d Dir) (found audit.Event, ok bool) {
 			return true
 		}
 		e, err := audit.ParseLine(l.Bytes)
-		if err == nil && isPrune(&e) {
+		if err == nil && isPrune(&e) && e.Count <= e.Index && e.Count > found.Count {
 			found, ok = e, true
 		}
-		return !ok
+		return found.Count < before
 	})
 	return found, ok
 }
