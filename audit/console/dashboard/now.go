@@ -16,7 +16,7 @@ type Now struct {
 	Since, Until time.Time
 	Step         time.Duration
 	Points       []index.Point // of that time
-	Range        string        // which of Ranges that is
+	Range        string        // the name of the one of Ranges that it is
 
 	Newest []index.Entry // the newest outcomes, of which latency is measured
 
@@ -66,10 +66,9 @@ func (Now) view() (name, section, title string) { return "now", "Now", "Now" }
 // Choices are the ranges as links.
 func (v Now) Choices() []Range { return Ranges() }
 
-// Figure is a number that stands by itself.
+// figure is a number that stands by itself.
 type figure struct {
 	Name, Value, Note string
-	Tone              tone
 	Link              string
 }
 
@@ -99,10 +98,11 @@ func (v Now) Figures() []figure {
 	list = append(list,
 		figure{Name: "Refused", Value: number(denied), Note: shareText(denied, calls), Link: "/events?decision=deny"},
 		figure{Name: "Failed", Value: number(failed), Note: shareText(failed, calls)})
+	median := figure{Name: "Median time", Value: "–", Note: "no call was answered"}
 	if l := v.Latency(); len(l) > 0 {
-		list = append(list, figure{Name: "Median time", Value: took(l[0].P50), Note: "99 of 100 within " + took(l[0].P99)})
+		median.Value, median.Note = took(l[0].P50), "99 of 100 within "+took(l[0].P99)
 	}
-	return list
+	return append(list, median)
 }
 
 // refusedByUs tells the classes of calls that gatepost did not let through.

@@ -66,28 +66,36 @@ func testViews(t *testing.T, browser context.Context, s *site) {
 	}
 }
 
-// mayTake is until when something has to be seen, in milliseconds.
+// paint is when something is seen of the page, in milliseconds.
+const paint = `new Promise((done) => new PerformanceObserver((list) => done(list.getEntriesByName('first-contentful-paint')[0].startTime)).observe({type: 'paint', buffered: true}))`
+
+// mayTake is how much longer than a page of one word a view may take to be seen, in
+// milliseconds: how long that one takes is the machine's business.
 const mayTake = 200
 
 // Every view is there at once, and weighs little.
 func testSpeed(t *testing.T, browser context.Context, s *site) {
 	b := openTab(t, browser, 1280, 1000, false)
 	b.login(s, s.operator)
+	word := 1e9
+	for range 5 {
+		b.visit("data:text/html,<p>word")
+		word = min(word, eval[float64](b, paint))
+	}
 	for _, v := range views(s) {
 		if v.name == "problem" {
 			continue
 		}
 		best := 1e9
-		for range 12 { // others use the machine too
+		for range 8 {
 			b.visit(s.url + v.path)
-			best = min(best, eval[float64](b, `new Promise((done) => new PerformanceObserver((list) => done(list.getEntriesByName('first-contentful-paint')[0].startTime)).observe({type: 'paint', buffered: true}))`))
-			if best <= mayTake {
+			if best = min(best, eval[float64](b, paint)); best <= mayTake {
 				break
 			}
 		}
 		weight := eval[int](b, `[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => e.initiatorType !== 'eventsource' && e.initiatorType !== 'other').reduce((n, e) => n + e.decodedBodySize, 0)`)
-		t.Logf("%-16s first contentful paint %4.0f ms, %3d KB", v.name, best, weight/1000)
-		if best > mayTake {
+		t.Logf("%-16s first contentful paint %4.0f ms (of one word: %.0f ms), %3d KB", v.name, best, word, weight/1000)
+		if best > mayTake+word {
 			t.Errorf("%s: first contentful paint after %.0f ms", v.name, best)
 		}
 		if weight > 100_000 || weight < 10_000 {

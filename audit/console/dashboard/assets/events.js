@@ -100,13 +100,15 @@
       c.title = text;
     };
     tr.dataset.index = row.index;
+    // Fresh cells stand at their places from the beginning, where changed ones would
+    // be seen to move.
+    tr.replaceChildren(...blank.cloneNode(true).children);
     const open = cell('time').querySelector('a');
     open.href = /^[0-9A-Za-z-]+$/.test(row.id) ? `/events/${row.id}` : `/events?q=${encodeURIComponent(row.id)}`;
     gatepost.moment(open.querySelector('time'), row.time);
     plain('who', row.who);
     cell('who').classList.toggle('unsure', row.unsure);
     const what = cell('what');
-    what.replaceChildren();
     what.title = row.what;
     if (row.kind !== 'outcome') {
       const kind = document.createElement('span');
