@@ -46,7 +46,10 @@ func (c *Correlator) amended(a *arrival) ref {
 		return before
 	}
 	if before != 0 && before != r {
-		c.unbind(before) // it was joined by less than the request id
+		// It was joined by less than the request id.
+		if w := c.unbind(before); w != nil {
+			c.note(w.shared, sighting{attempt: r, fate: joined}, w.at) // its copies are of this attempt, too
+		}
 	}
 	return r
 }

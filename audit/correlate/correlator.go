@@ -112,6 +112,7 @@ func (c *Correlator) Records(seen time.Time, records []cloudtrail.Record) []audi
 func (c *Correlator) Covered(now time.Time, coverage cloudtrail.Coverage) []audit.Event {
 	c.stamp = later(time.Unix(0, c.now), now)
 	if c.live {
+		c.decideWaiting() // a record that has just come may be the one that would be missing
 		c.cover(nanos(now), coverage)
 	}
 	return c.take()
