@@ -1,6 +1,9 @@
 package console
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // ParseEventsQuery reads a query as /api/v1/events does.
 func ParseEventsQuery(raw string) (encoded string, limit int, err error) {
@@ -31,4 +34,19 @@ func (c *Console) Described() (list []Described) {
 		list = append(list, d)
 	}
 	return list
+}
+
+// Tail is the shared end of the log.
+type Tail struct{ tail }
+
+// NewTail makes one.
+func NewTail(log Log) *Tail { return &Tail{tail{log: log}} }
+
+// From returns the indices of what the tail has from an index on.
+func (t *Tail) From(next uint64) (indices []uint64, later time.Duration, ok bool) {
+	entries, later, ok := t.from(next)
+	for _, e := range entries {
+		indices = append(indices, e.event.Index)
+	}
+	return indices, later, ok
 }

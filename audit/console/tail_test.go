@@ -3,15 +3,20 @@ package console_test
 import (
 	"bufio"
 	"fmt"
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/console"
 	"github.com/gatepost-proxy/gatepost/audit/console/token"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
 // Streams of a busy log see every entry once, in order, wherever they begin.
@@ -76,4 +81,90 @@ func TestStreamsShare(t *testing.T) {
 	e.ConnectionID = "the-end"
 	b.append(t, e)
 	readers.Wait()
+}
+
+// lines is a log of which some entries are damaged, or gone.
+type lines struct {
+	size    uint64
+	damaged map[uint64]bool
+	gone    map[uint64]bool
+	reads   int
+}
+
+func (l *lines) Size() uint64           { return l.size }
+func (l *lines) Watch() <-chan struct{} { return nil }
+
+func (l *lines) Read(from uint64) iter.Seq2[journal.Line, error] {
+	l.reads++
+	return func(yield func(journal.Line, error) bool) {
+		for i := from; i < l.size; i++ {
+			_, e := call(int(i))
+			e.Index = i
+			line := journal.Line{Index: i, Bytes: audit.AppendLine(nil, &e)}
+			if l.damaged[i] {
+				line.Bytes = []byte("damaged")
+			}
+			if !l.gone[i] && !yield(line, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	t.Parallel()
+	span := func(from, to uint64) (list []uint64) {
+		for i := from; i < to; i++ {
+			list = append(list, i)
+		}
+		return list
+	}
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{size: 100_000, damaged: map[uint64]bool{}, gone: map[uint64]bool{}}
+		tail := console.NewTail(log)
+		want := func(next uint64, indices []uint64, ok bool) {
+			t.Helper()
+			got, later, found := tail.From(next)
+			if later > 0 {
+				time.Sleep(later)
+				got, _, found = tail.From(next)
+			}
+			if found != ok || !slices.Equal(got, indices) {
+				t.Errorf("from %d: %d entries, %t; want %d, %t", next, len(got), found, len(indices), ok)
+			}
+		}
+		want(5, nil, false) // is read by whoever wants it
+		want(99_990, span(99_990, 100_000), true)
+		want(99_995, span(99_995, 100_000), true)
+		want(100_000, nil, true)
+		want(99_000, nil, false)
+		if log.reads != 1 {
+			t.Errorf("%d reads", log.reads)
+		}
+
+		log.size = 100_010
+		if _, later, ok := tail.From(100_000); later != 100*time.Millisecond || !ok {
+			t.Errorf("it is read again after %v, %t", later, ok)
+		}
+		want(100_000, span(100_000, 100_010), true)
+		want(99_990, span(99_990, 100_010), true)
+
+		log.damaged[100_012], log.gone[100_020] = true, true
+		log.size = 100_030
+		want(100_010, span(100_010, 100_012), true)
+		want(100_012, nil, false) // a stream finds out what is wrong
+		want(100_013, nil, true)  // another has got past it
+		want(100_013, span(100_013, 100_020), true)
+		want(100_020, nil, false)
+
+		log.damaged, log.gone = nil, nil
+		log.size = 200_000 // nobody has looked for long
+		want(100_030, nil, false)
+		want(199_999, span(199_999, 200_000), true)
+		log.size += 8_192
+		want(200_000, span(200_000, 208_192), true)
+		log.size++
+		want(208_192, span(208_192, 208_193), true)
+		want(200_000, nil, false) // is too long ago
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -423,4 +424,33 @@ func testIdle(t *testing.T, browser context.Context, s *site) {
 	if now := s.journal.Size(); now != size {
 		t.Errorf("an idle page leaves %d records", now-size)
 	}
+}
+
+// The view of what happens now stays true while it is looked at, and says when it
+// does not.
+func testRefresh(t *testing.T, browser context.Context, s *site) {
+	b := openTab(t, browser, 1280, 1000, false)
+	b.login(s, s.viewer)
+	// A quarter of a minute is shorter here.
+	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: "(() => { const wait = setTimeout; window.setTimeout = (f, ms, ...args) => wait(f, ms === 15000 ? 300 : ms, ...args); })()",
+	})
+	b.must(err)
+	b.visit(s.url + "/")
+	calls := "document.querySelector('.figures b').innerText"
+	before := eval[string](b, calls)
+	size := s.journal.Size()
+	s.call(t, "now")
+	b.until("another number of calls", calls+" !== $ARG", before)
+	if got := s.journal.Size(); got != size+1 {
+		t.Errorf("looking on leaves %d records", got-size-1)
+	}
+	if got := b.text("#stale"); got != "" {
+		t.Errorf("it says %q", got)
+	}
+	_ = eval[bool](b, "(window.kept = window.fetch, window.fetch = () => Promise.reject(new TypeError('no')), true)")
+	b.until("a word that it is not up to date", "document.getElementById('stale').innerText.startsWith('not up to date')")
+	_ = eval[bool](b, "(window.fetch = window.kept, true)")
+	b.until("that word gone", "document.getElementById('stale').innerText === ''")
+	b.quiet()
 }

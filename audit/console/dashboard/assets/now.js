@@ -5,6 +5,7 @@
 (() => {
   const every = 15000;
   const here = document.getElementById('now');
+  const stale = document.getElementById('stale');
   let timer = 0;
 
   async function refresh() {
@@ -20,9 +21,9 @@
             here.replaceChildren(...fresh.childNodes);
           }
         }
-        here.classList.toggle('stale', !answer.ok);
+        stale.textContent = answer.ok ? '' : `not up to date: gatepost answers ${answer.status}`;
       } catch {
-        here.classList.add('stale');
+        stale.textContent = 'not up to date: gatepost does not answer, or the session has ended';
       }
     }
     schedule();
