@@ -2,7 +2,7 @@ package console
 
 import (
 	"context"
-	"log/slog"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -186,11 +186,11 @@ func formOf(w http.ResponseWriter, r *http.Request) (raw string, err error) {
 	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
 		return "", &failure{status: http.StatusBadRequest, detail: "The request is no form of gatepost's."}
 	}
-	raw, err = readAll(http.MaxBytesReader(w, r.Body, maxForm))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if err != nil {
 		return "", &failure{status: http.StatusRequestEntityTooLarge, detail: "The form is longer than it may be, or broken off."}
 	}
-	values, err := url.ParseQuery(raw)
+	values, err := url.ParseQuery(string(text))
 	if err != nil {
 		return "", &failure{status: http.StatusBadRequest, detail: "The form is not encoded as it has to be."}
 	}
@@ -211,9 +211,4 @@ type formKey struct{}
 
 func withForm(ctx context.Context, raw string) context.Context {
 	return context.WithValue(withQuery(ctx, newQuery()), formKey{}, raw)
-}
-
-// visited tells operators of something about a visitor.
-func (c *Console) visited(r *http.Request, message string, attrs ...slog.Attr) {
-	c.log.LogAttrs(r.Context(), slog.LevelInfo, message, append(attrs, slog.String("from", r.RemoteAddr))...)
 }

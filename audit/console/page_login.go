@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -46,12 +47,14 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	who, err := c.cfg.Tokens.Authenticate(form.Get("token"), now)
 	if err != nil {
-		c.visited(r, "admin login failed")
+		c.log.WarnContext(r.Context(), "admin login failed", slog.String("from", r.RemoteAddr))
 		return c.show(w, r, http.StatusUnauthorized, dashboard.Login{Next: q.next, Failed: "The token is not valid."})
 	}
 	r = r.WithContext(token.NewContext(r.Context(), who))
+	// While nothing can be recorded, nothing can be read, but what is wrong can be
+	// seen.
 	if err := c.record(w, r, actionLogin, http.StatusOK); err != nil {
-		return err
+		c.log.WarnContext(r.Context(), "a login is not recorded", slog.String("token", who.Name), slog.Any("err", err))
 	}
 	s := c.sessions.Begin(who, now)
 	http.SetCookie(w, session.Cookie(s.ID, session.Secure(r)))
@@ -63,7 +66,7 @@ func (c *Console) logout(w http.ResponseWriter, r *http.Request) error {
 	if s, ok := sessionOf(r.Context()); ok {
 		c.sessions.End(s.ID)
 		if err := c.record(w, r, actionLogout, http.StatusOK); err != nil {
-			c.log.WarnContext(r.Context(), "a logout is not recorded", "err", err) // it has happened all the same
+			c.log.WarnContext(r.Context(), "a logout is not recorded", slog.Any("err", err)) // it has happened all the same
 		}
 	}
 	for _, secure := range []bool{true, false} {

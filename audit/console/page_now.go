@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -114,7 +115,7 @@ func (c *Console) keys(ctx context.Context) []dashboard.Key {
 	}
 	keys, err := c.cfg.Keys.Keys(ctx)
 	if err != nil {
-		c.log.WarnContext(ctx, "the dashboard cannot tell of callers' keys", "err", err)
+		c.log.WarnContext(ctx, "the dashboard cannot tell of callers' keys", slog.Any("err", err))
 		return nil
 	}
 	return keys

@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -121,9 +120,4 @@ func ago(value string) (time.Duration, bool) {
 		return 0, false
 	}
 	return parseStep(value)
-}
-
-func readAll(r io.Reader) (string, error) {
-	b, err := io.ReadAll(r)
-	return string(b), err
 }
