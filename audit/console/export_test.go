@@ -18,12 +18,13 @@ func ParseEventsQuery(raw string) (encoded string, limit int, err error) {
 type Described struct {
 	Route
 	Head       bool
+	Session    bool
 	Parameters map[string][]string // the closed sets, nil for others; those of the path as {name}
 }
 
 func (c *Console) Described() (list []Described) {
 	for _, r := range c.routes() {
-		d := Described{Route: r.Route, Head: r.head, Parameters: map[string][]string{}}
+		d := Described{Route: r.Route, Head: r.head, Session: r.session, Parameters: map[string][]string{}}
 		for _, p := range r.parameters {
 			name := p.name
 			if p.inPath {

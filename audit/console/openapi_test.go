@@ -162,6 +162,9 @@ func TestOpenAPIRoutes(t *testing.T) {
 			if open := slices.ContainsFunc(op["security"].([]any), func(s any) bool { return len(s.(map[string]any)) == 0 }); open != (r.Role == "") {
 				t.Errorf("security %v for the role %q", op["security"], r.Role)
 			}
+			if session := slices.ContainsFunc(op["security"].([]any), func(s any) bool { return s.(map[string]any)["session"] != nil }); session != r.Session {
+				t.Errorf("a session will do: %t, described %t", r.Session, session)
+			}
 			got := map[string][]string{}
 			list, _ := op["parameters"].([]any)
 			for _, node := range list {
