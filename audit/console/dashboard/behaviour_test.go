@@ -59,6 +59,7 @@ func testLive(t *testing.T, browser context.Context, s *site) {
 
 			// What the script makes of a line is what the server makes of it.
 			live = eval[string](b, firstRows)
+			s.settle(t)
 			b.visit(s.url + "/events?kind=outcome")
 			served := eval[string](b, firstRows)
 			if strip(live) != strip(served) {
@@ -71,6 +72,7 @@ func testLive(t *testing.T, browser context.Context, s *site) {
 				s.call(t, fmt.Sprintf("burst-%d", n))
 			}
 			b.until("the burst", "document.querySelector('#rows .c-who').innerText === 'burst-59'")
+			s.settle(t)
 			last := eval[uint64](b, "Number([...document.querySelectorAll('#rows tr')].at(-1).dataset.index)")
 			b.submit("#older")
 			first := eval[uint64](b, "Number(document.querySelector('#rows tr').dataset.index)")

@@ -325,16 +325,21 @@ func (s *site) addHostile(t *testing.T) (ids []string) {
 			ids = append(ids, e.ID)
 		}
 	}
+	s.settle(t)
 	return ids
 }
 
 func (s *site) append(t *testing.T, e *audit.Event) {
 	t.Helper()
-	commit, err := s.journal.Append(t.Context(), e)
-	if err == nil {
-		err = s.index.Wait(t.Context(), commit.Index+1)
+	if _, err := s.journal.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil {
+}
+
+// settle waits until all can be found.
+func (s *site) settle(t *testing.T) {
+	t.Helper()
+	if err := s.index.Wait(t.Context(), s.journal.Size()); err != nil {
 		t.Fatal(err)
 	}
 }
