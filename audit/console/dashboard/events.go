@@ -120,10 +120,10 @@ func (v Events) Fields() []field {
 		{Name: "state", Label: "CloudTrail state", Value: get("state"), Options: States()},
 		{Name: "kind", Label: "Kind", Value: get("kind"), Options: []string{"outcome", "intent", "verdict", "finding", "admin", "system"}},
 		{Name: "also", Label: "Also list", Value: get("also"), Options: []string{"intent", "verdict", "intent,verdict"}},
-		{Name: "request_id", Label: "Request id", Value: get("request_id"), Hint: "AWS’s, or an event’s id"},
+		{Name: "request_id", Label: "Request id", Value: get("request_id"), Hint: "AWS’s, or event id"},
 		{Name: "q", Label: "Text", Value: get("q"), Hint: "part of a name or id"},
-		{Name: "since", Label: "Since (UTC)", Value: get("since"), Hint: "24h, 2026-11-23 12:00"},
-		{Name: "until", Label: "Until (UTC)", Value: get("until"), Hint: "15m, 2026-11-24"},
+		{Name: "since", Label: "Since (UTC)", Value: get("since"), Hint: "24h or 2026-11-23"},
+		{Name: "until", Label: "Until (UTC)", Value: get("until"), Hint: "15m or 2026-11-24"},
 	}
 	return list
 }

@@ -72,6 +72,13 @@ func (v Connections) Older() string {
 	return queryPath("/connections", "cursor", v.Next)
 }
 
+// Export is the address of the export of the calls that are counted, in a format.
+func (v Connections) Export(format string) string { return exportCalls(format) }
+
+func exportCalls(format string) string {
+	return exportPath(format, url.Values{"kind": {"outcome"}})
+}
+
 // Connection is the view of one connection: its newest events, and what the cache
 // holds of it.
 type Connection struct {
@@ -169,6 +176,9 @@ func (v Callers) Unused() []Key {
 	}
 	return list
 }
+
+// Export is the address of the export of the calls that are counted, in a format.
+func (v Callers) Export(format string) string { return exportCalls(format) }
 
 // KnownKeys says whether the keys file could be read.
 func (v Callers) KnownKeys() bool { return v.Keys != nil }
