@@ -20,11 +20,16 @@ import (
 // knows.
 const firstRows = `[...document.querySelectorAll('#rows tr')].slice(0, 3).map((tr) => [...tr.cells].map((td) => td.innerText.trim() + '|' + td.title + '|' + (td.querySelector('.badge:not(:empty)')?.className ?? '')).join(' ; ')).join('\n')`
 
-// shifts is how far things have moved under the reader's eyes.
+// shifts are what has moved under the reader's eyes.
 const shifts = `new Promise((done) => {
-	let sum = 0;
-	new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({type: 'layout-shift', buffered: true});
-	setTimeout(() => done(sum), 100);
+	const moved = [];
+	new PerformanceObserver((list) => {
+		for (const e of list.getEntries()) {
+			if (e.hadRecentInput) continue;
+			for (const s of e.sources) moved.push(Math.round(e.startTime) + ' ms: ' + (s.node?.outerHTML ?? s.node?.data ?? '?').slice(0, 120) + ' from ' + JSON.stringify(s.previousRect) + ' to ' + JSON.stringify(s.currentRect));
+		}
+	}).observe({type: 'layout-shift', buffered: true});
+	setTimeout(() => done(moved), 100);
 })`
 
 func testLive(t *testing.T, browser context.Context, s *site) {
@@ -41,8 +46,8 @@ func testLive(t *testing.T, browser context.Context, s *site) {
 			if n := b.count("#rows tr"); n != 50 {
 				t.Errorf("%d rows", n)
 			}
-			if moved := eval[float64](b, shifts); moved != 0 {
-				t.Errorf("layout shift %v", moved)
+			for _, moved := range eval[[]string](b, shifts) {
+				t.Errorf("it moves: %s", moved)
 			}
 			live := eval[string](b, firstRows)
 			s.append(t, &audit.Event{ID: audit.NewID(s.now()), Kind: audit.KindSystem, Action: "start"}) // is not chosen

@@ -74,7 +74,8 @@ func openTab(t *testing.T, browser context.Context, width, height int64, dark bo
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	ctx, stop := context.WithTimeout(ctx, 60*time.Second)
-	b := &tab{t: t, ctx: ctx}
+	// A test is quicker than a person, and may be in the field before the browser is.
+	b := &tab{t: t, ctx: ctx, expected: []string{"Autofocus processing was blocked"}}
 	t.Cleanup(func() {
 		stop()
 		cancel()
