@@ -37,7 +37,7 @@ func (c *Console) pageRoutes() []pageRoute {
 		get("/findings", c.findingsPage, slices.Concat(findingParameters, []parameter{cursorParameter})...),
 		post("/findings/{id}/acknowledge", token.Operator, c.acknowledgeForm, idParameter, noteParameter, backParameter),
 		get("/connections", c.connectionsPage, cursorParameter),
-		get("/connections/{connection}", c.connectionPage, connectionParameter, purgedParameter),
+		get("/connection/{connection}", c.connectionPage, connectionParameter, purgedParameter),
 		post("/purge", token.Operator, c.purgeForm, parameter{name: "connection", set: connectionParameter.set}),
 		get("/callers", c.callersPage, cursorParameter),
 		get("/search", c.search, qParameter),

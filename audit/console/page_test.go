@@ -51,7 +51,7 @@ var pageSamples = []struct {
 	{"GET", "/events/" + callID(4711), "", token.Viewer, 404, "event_read"},
 	{"GET", "/findings", "", token.Viewer, 200, "findings_read"},
 	{"GET", "/connections", "", token.Viewer, 200, "connections_read"},
-	{"GET", "/connections/conn%2F0+x==", "", token.Viewer, 200, "events_read"},
+	{"GET", "/connection/conn%2F0+x==", "", token.Viewer, 200, "events_read"},
 	{"GET", "/callers", "", token.Viewer, 200, "callers_read"},
 	{"GET", "/search?q=installer-0", "", token.Viewer, 303, "events_read"},
 	{"GET", "/export?format=csv", "", token.Viewer, 200, "export"},
@@ -267,7 +267,7 @@ func TestLoginLeads(t *testing.T) {
 func TestLoginReturns(t *testing.T) {
 	t.Parallel()
 	b := start(t, options{})
-	for _, path := range []string{"/connections/a%2F%2Fb+c=", "/events?q=%2F%2F&cache=hit", "/events/" + callID(1)} {
+	for _, path := range []string{"/connection/a%2F%2Fb+c=", "/events?q=%2F%2F&cache=hit", "/events/" + callID(1)} {
 		r := b.send(t, "GET", path, "", own(""))
 		to, err := url.Parse(r.header.Get("Location"))
 		if err != nil || r.status != 303 || to.Query().Get("next") != path {
@@ -322,7 +322,7 @@ func TestOpenPages(t *testing.T) {
 	if r := b.sendBody(t, "POST", "/login", "", own(""), "token=x"); r.status != 404 {
 		t.Errorf("%d", r.status)
 	}
-	if r := b.sendBody(t, "POST", "/purge", "", own(""), "connection=other"); r.status != 303 || r.header.Get("Location") != "/connections/other?purged=1" {
+	if r := b.sendBody(t, "POST", "/purge", "", own(""), "connection=other"); r.status != 303 || r.header.Get("Location") != "/connection/other?purged=1" {
 		t.Errorf("%d %v", r.status, r.header)
 	}
 	h := http.Header{"Host": {"evil.example:9090"}}
@@ -469,7 +469,7 @@ func TestUnrecordedPage(t *testing.T) {
 	_, outcome := call(1)
 	b.append(t, outcome)
 	b.settle(t)
-	for _, path := range []string{"/events", "/events/" + callID(1), "/connections", "/callers", "/findings", "/search?q=installer-1", "/export?format=csv", "/connections/x"} {
+	for _, path := range []string{"/events", "/events/" + callID(1), "/connections", "/callers", "/findings", "/search?q=installer-1", "/export?format=csv", "/connection/x"} {
 		if r := b.get(t, path); r.status != 503 || strings.Contains(r.body, "installer-1") {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}

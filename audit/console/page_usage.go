@@ -71,7 +71,7 @@ func (c *Console) purgeForm(w http.ResponseWriter, r *http.Request) error {
 	if c.cfg.Purger != nil {
 		purged = c.cfg.Purger.PurgeConnection(connection)
 	}
-	to := url.URL{Path: "/connections/" + connection, RawPath: dashboard.ConnectionPath(connection), RawQuery: "purged=" + strconv.Itoa(purged)}
+	to := url.URL{Path: "/connection/" + connection, RawPath: dashboard.ConnectionPath(connection), RawQuery: "purged=" + strconv.Itoa(purged)}
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	return nil
 }

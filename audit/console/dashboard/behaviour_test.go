@@ -131,7 +131,7 @@ func testHostile(t *testing.T, browser context.Context, s *site) {
 	b.expect("404 (Not Found)")
 	for _, text := range hostile {
 		paths = append(paths, "/search?q="+url.QueryEscape(text), "/events?principal="+url.QueryEscape(text), "/events?cursor="+url.QueryEscape(text),
-			"/connections/"+url.PathEscape(text), "/events?"+url.QueryEscape(text)+"=1", "/login?next="+url.QueryEscape(text))
+			"/connection/"+url.PathEscape(text), "/events?"+url.QueryEscape(text)+"=1", "/login?next="+url.QueryEscape(text))
 	}
 	for _, path := range paths {
 		b.visit(s.url + path)
@@ -179,7 +179,7 @@ func testSearch(t *testing.T, browser context.Context, s *site) {
 	for text, want := range map[string]string{
 		e.ID:                      "/events/" + e.ID,
 		e.Attempts[0].RequestID:   "/events/" + e.Attempts[0].RequestID,
-		e.ConnectionID:            "/connections/" + url.PathEscape(e.ConnectionID),
+		e.ConnectionID:            "/connection/" + url.PathEscape(e.ConnectionID),
 		"installer-iad2":          "/events?principal=installer-iad2",
 		"aws-cli/2.31":            "/events?q=aws-cli%2F2.31",
 		"  " + e.ID + " ":         "/events/" + e.ID,
@@ -287,7 +287,7 @@ func testAcknowledge(t *testing.T, browser context.Context, s *site) {
 
 func testPurge(t *testing.T, browser context.Context, s *site) {
 	b := openTab(t, browser, 1280, 1000, false)
-	path := "/connections/" + url.PathEscape(connectionID(2))
+	path := "/connection/" + url.PathEscape(connectionID(2))
 	b.login(s, s.viewer)
 	b.visit(s.url + path)
 	if b.count(".purge") != 0 || !strings.Contains(b.text("main"), "installer-fra1") {

@@ -151,7 +151,7 @@ func ConnectionPath(id string) string {
 	if !isPlain(id, "+/=") {
 		return queryPath("/events", "connection", id)
 	}
-	return "/connections/" + url.PathEscape(id)
+	return "/connection/" + url.PathEscape(id)
 }
 
 // isPlain tells a text of letters, digits and others that are not dots.

@@ -28,7 +28,7 @@ func TestText(t *testing.T) {
 func TestConnectionPath(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
-		"aB+0/c=":         "/connections/aB+0%2Fc=",
+		"aB+0/c=":         "/connection/aB+0%2Fc=",
 		"..":              "/events?connection=..",
 		"../callers":      "/events?connection=..%2Fcallers",
 		`"><script>`:      "/events?connection=%22%3E%3Cscript%3E",
@@ -51,7 +51,7 @@ func FuzzConnectionPath(f *testing.F) {
 	f.Add("aB+0/c=")
 	f.Fuzz(func(t *testing.T, id string) {
 		got := dashboard.ConnectionPath(id)
-		rest, ok := strings.CutPrefix(got, "/connections/")
+		rest, ok := strings.CutPrefix(got, "/connection/")
 		if !ok {
 			rest, ok = strings.CutPrefix(got, "/events")
 		}

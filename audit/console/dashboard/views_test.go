@@ -21,7 +21,7 @@ func views(s *site) []struct{ name, path string } {
 		{"event-denied", "/events/" + s.someCall("error_class", "signature")},
 		{"findings", "/findings"},
 		{"connections", "/connections"},
-		{"connection", "/connections/" + url.PathEscape(connectionID(1))},
+		{"connection", "/connection/" + url.PathEscape(connectionID(1))},
 		{"callers", "/callers"},
 		{"problem", "/events?since=nonsense"},
 	}
