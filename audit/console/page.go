@@ -56,7 +56,7 @@ func isPage(path string) bool {
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "", "events", "findings", "connections", "callers", "search", "export", "login", "logout", "purge":
+	case "", "events", "findings", "connections", "connection", "callers", "search", "export", "login", "logout", "purge":
 		return true
 	}
 	return false
