@@ -12,7 +12,7 @@ func TestDashboard(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/":                               {"Needs attention", "gatepost " + version, "no tokens"},
 		"/callers":                        {"GPK", "<td role=\"cell\" class=\"when\"><span class=\"muted\">never</span>"},
-		"/connections/" + plainConnection: {"<span class=\"label\">until </span><time"},
+		"/connection/" + plainConnection:  {"<span class=\"label\">until </span><time"},
 		"/events?operation=GetConnection": {"GetConnection", "miss"},
 	} {
 		status, body := g.ask(t, "GET", path, "")
