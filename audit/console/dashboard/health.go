@@ -31,11 +31,7 @@ func (v Now) Health() []health {
 	for _, name := range slices.Sorted(maps.Keys(v.Components)) {
 		c := v.Components[name]
 		h := health{Name: componentTitle(name), OK: c.OK, Reason: c.Reason, Since: c.Since}
-		for _, key := range slices.Sorted(maps.Keys(c.Details)) {
-			if d, ok := newDetail(key, c.Details[key]); ok {
-				h.Details = append(h.Details, d)
-			}
-		}
+		h.add("", c.Details)
 		list = append(list, h)
 	}
 	slices.SortStableFunc(list, func(a, b health) int {
@@ -48,6 +44,21 @@ func (v Now) Health() []health {
 		return 1
 	})
 	return list
+}
+
+// add takes details in, those of a detail's own behind its name.
+func (h *health) add(of string, details map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(details)) {
+		if more, ok := details[key].(map[string]any); ok {
+			h.add(of+key+" ", more)
+			continue
+		}
+		if d, ok := newDetail(key, details[key]); ok {
+			d.Name = visible(of) + d.Name
+			d.Text = visible(d.Text)
+			h.Details = append(h.Details, d)
+		}
+	}
 }
 
 // newDetail reads the unit off the name's end. What is empty is not told.

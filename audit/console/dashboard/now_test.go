@@ -140,7 +140,7 @@ func TestChart(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	v := dashboard.Now{Components: map[string]dashboard.Component{
-		"index": {OK: true, Details: map[string]any{"lag": uint64(3), "bytes": int64(2048), "signed": noon, "never": time.Time{}, "offset_ms": int64(-12), "empty": "", "on": true}},
+		"index": {OK: true, Details: map[string]any{"lag": uint64(3), "bytes": int64(2048), "signed": noon, "never": time.Time{}, "offset_ms": int64(-12), "empty": "", "on": true, "s3://copy": map[string]any{"ok": true, "age_seconds": 90}}},
 		"audit": {Reason: "disk_full"},
 	}}
 	h := v.Health()
@@ -151,7 +151,7 @@ func TestHealth(t *testing.T) {
 	for _, d := range h[1].Details {
 		got = append(got, fmt.Sprintf("%s=%s%s", d.Name, d.Text, map[bool]string{true: "", false: d.Time.Format(time.RFC3339)}[d.Time.IsZero()]))
 	}
-	want := []string{"bytes=2.0\u00a0KiB", "lag=3", "offset=−12\u00a0ms", "on=yes", "signed=2026-11-23T12:00:00Z"}
+	want := []string{"bytes=2.0\u00a0KiB", "lag=3", "offset=−12\u00a0ms", "on=yes", "s3://copy age=1\u00a0min 30\u00a0s", "s3://copy ok=yes", "signed=2026-11-23T12:00:00Z"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
