@@ -20,6 +20,7 @@ func corrected(n, event int, edit ...edit) cloudtrail.Record {
 
 func TestAmend(t *testing.T) {
 	wrong := func(r *cloudtrail.Record) { r.ErrorCode = "InternalFailure" }
+	shared := func(r *cloudtrail.Record) { r.SharedEventID = "shared" }
 	for _, test := range []struct {
 		name    string
 		lines   []audit.Event
@@ -45,6 +46,20 @@ func TestAmend(t *testing.T) {
 			name:  "of a lost answer",
 			lines: call(1, 1, lost), records: []cloudtrail.Record{record(1, 1), corrected(1, 2)},
 			want: map[string]string{"call1/0": "matched", recordID(2): "amended"},
+		},
+		{
+			name:  "of a record without ids, whose copy came before",
+			lines: call(1, 1, answered(1)),
+			records: []cloudtrail.Record{
+				record(1, 1, shared, withEvent(3), withRequest(""), withAgent("")), record(1, 1, shared, withRequest(""), withAgent("")), corrected(1, 2, shared),
+			},
+			want: map[string]string{"call1/0": "matched", recordID(2): "amended"},
+		},
+		{
+			name:    "of a record without ids, whose copy comes alone and last",
+			lines:   call(1, 1, answered(1)),
+			records: []cloudtrail.Record{corrected(1, 2, shared), record(1, 1, shared, withEvent(3), withRequest(""), withAgent(""))},
+			want:    map[string]string{"call1/0": "matched", recordID(2): "amended"},
 		},
 		{
 			name:  "of a record without ids",

@@ -13,6 +13,7 @@ type arrival struct {
 	shared   key
 	request  key // zero if the record tells none
 	original key // of an amendment: the record that it corrects
+	copies   key // of an amendment: the copies of that record
 	token    key // the call that the user agent names, see name
 	named    bool
 	read     bool  // the user agent was
@@ -93,11 +94,15 @@ func (c *Correlator) arrive(r *cloudtrail.Record, seen int64) *arrival {
 			a.original = keyOf("request " + d.OriginalRequestID)
 		}
 		if a.shared != (key{}) {
-			a.shared = keyOf("corrected " + r.SharedEventID) // the original has the same
+			a.copies, a.shared = a.shared, ofCorrections(a.shared)
 		}
 	}
 	return a
 }
+
+// ofCorrections tells the copies of a correction from those of what it corrects,
+// which have the same sharedEventID.
+func ofCorrections(shared key) key { return keyOf("corrected " + shared.String()) }
 
 // name returns the call that the user agent names, if it names one.
 func (a *arrival) name() (key, bool) {
@@ -133,6 +138,7 @@ func (c *Correlator) noteAll(a *arrival, s sighting) {
 	c.note(a.event, s, a.at)
 	c.note(a.shared, s, a.at)
 	c.note(a.original, s, a.at)
+	c.note(a.copies, s, a.at)
 }
 
 // again takes a record that was seen before.

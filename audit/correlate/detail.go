@@ -16,6 +16,23 @@ const (
 	linkOriginal = "originalEventID"
 )
 
+// links are those of a record.
+func (a *arrival) links() links {
+	if a.copies != (key{}) {
+		return links{shared: a.copies, original: a.original}
+	}
+	return links{shared: a.shared, original: a.original}
+}
+
+// records are the records that the links lead to.
+func (l *links) records() []key {
+	list := []key{l.shared, l.original}
+	if l.shared != (key{}) && l.original != (key{}) {
+		list = append(list, ofCorrections(l.shared))
+	}
+	return list
+}
+
 // appendTo puts the links behind a text, in brackets, where [parseLinks] finds
 // them.
 func (l *links) appendTo(text string) string {

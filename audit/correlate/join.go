@@ -173,7 +173,7 @@ func (c *Correlator) unbind(r ref) *arrival {
 	a := c.held[r]
 	delete(c.held, r)
 	if a != nil {
-		for _, k := range []key{a.shared, a.original} {
+		for _, k := range []key{a.shared, a.original, a.copies} {
 			if k != (key{}) {
 				c.unsee(k)
 			}
@@ -226,10 +226,17 @@ func (c *Correlator) joinWaiting(l *call) {
 	}
 }
 
-// overtaken takes out a record that was decided while it waited, by a correction
-// of it.
+// overtaken takes out a record that was decided while it waited: by a correction
+// of it, or of the record that it is a copy of.
 func (c *Correlator) overtaken(a *arrival) bool {
-	if c.seen[a.event].fate&(joined|found) == 0 {
+	s := c.seen[a.event]
+	if s.fate&(joined|found) == 0 && a.shared != (key{}) {
+		s = c.seen[a.shared]
+		if s.fate&(joined|found) != 0 {
+			c.note(a.event, s, a.at)
+		}
+	}
+	if s.fate&(joined|found) == 0 {
 		return false
 	}
 	c.waiting.remove(a)

@@ -46,7 +46,7 @@ func (c *Correlator) sayVerdict(r ref, a *arrival, differences []string, detail 
 		}
 		e.LagMS = a.lag()
 		e.Differences = differences
-		l := links{shared: a.shared, original: a.original}
+		l := a.links()
 		if t.traits&learned != 0 {
 			l.request = t.request
 		}
@@ -112,7 +112,8 @@ func (c *Correlator) sayFinding(kind Kind, a *arrival, of, detail string, differ
 	}
 	e.LagMS = a.lag()
 	e.Differences = differences
-	e.Detail = (&links{shared: a.shared, original: a.original}).appendTo(detail)
+	l := a.links()
+	e.Detail = l.appendTo(detail)
 	c.say(e)
 }
 
@@ -169,7 +170,7 @@ func (c *Correlator) takeVerdict(e *audit.Event) {
 			c.requests[l.request] = r
 		}
 	}
-	for _, id := range []key{event, l.shared, l.original} {
+	for _, id := range append(l.records(), event) {
 		c.note(id, sighting{attempt: r, fate: joined}, at)
 	}
 }
@@ -185,7 +186,7 @@ func (c *Correlator) takeFinding(e *audit.Event, at int64) {
 		c.note(event, sighting{fate: amendedSaid}, at)
 		return
 	}
-	for _, id := range []key{event, l.shared, l.original} {
+	for _, id := range append(l.records(), event) {
 		c.note(id, sighting{fate: found}, at)
 	}
 }
