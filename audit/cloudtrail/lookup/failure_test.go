@@ -245,6 +245,9 @@ func TestMalformedRecord(t *testing.T) {
 // Records that come while a window is read do not move its pages: the sink checks
 // it of each window.
 func TestRecordsWhileReading(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and minutes under the race detector")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Uniform(0, 20*time.Minute)}})
 		w.idle(3*time.Hour, 20)

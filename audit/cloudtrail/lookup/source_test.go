@@ -100,6 +100,9 @@ func TestSweep(t *testing.T) {
 // What there is after a stop is read in slices, the newest is not kept waiting,
 // and a source that is new reads no more than since.
 func TestCatchUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and minutes under the race detector")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Constant(5 * time.Minute)}})
 		w.run(time.Hour, 10)
@@ -134,6 +137,9 @@ func TestCatchUp(t *testing.T) {
 
 // Where there is much, slices are cut so that each is read soon.
 func TestVolume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and minutes under the race detector")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := build(t, cloudtrailtest.Config{}, func(c *lookup.Config) { c.PerSecond = 2 })
 		w.idle(90*time.Minute, 300)
@@ -154,6 +160,9 @@ func TestVolume(t *testing.T) {
 // Throttled for ten minutes: never above the rate, behind but not broken, and no
 // window closed that was not read.
 func TestThrottledForTenMinutes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and minutes under the race detector")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		var told results
 		w := build(t, cloudtrailtest.Config{RateLimit: 2}, func(c *lookup.Config) { c.Observer = &told })
