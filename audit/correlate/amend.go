@@ -36,12 +36,10 @@ func (c *Correlator) amended(a *arrival) ref {
 		}
 	}
 	r := c.requests[request]
-	if request == (key{}) || r == 0 {
-		if token, ok := a.name(); before != 0 && ok && c.attempts.at(before).evidence == weak {
-			if call := c.byID[token]; call != 0 && call != c.attempts.at(before).call {
-				c.unbind(before)
-				return 0
-			}
+	if request == (key{}) || r == 0 || r == before && c.attempts.at(r).evidence == weak {
+		if before != 0 && c.attempts.at(before).evidence == weak && c.disowns(a, before) {
+			c.unbind(before)
+			return 0
 		}
 		return before
 	}
@@ -52,6 +50,15 @@ func (c *Correlator) amended(a *arrival) ref {
 		}
 	}
 	return r
+}
+
+// disowns reports whether a user agent names another call than an attempt's, or is
+// not gatepost's at all.
+func (c *Correlator) disowns(a *arrival, r ref) bool {
+	if token, ok := a.name(); ok {
+		return c.byID[token] != c.attempts.at(r).call
+	}
+	return a.tellsAgent()
 }
 
 func (c *Correlator) rejudge(r ref, a *arrival) {

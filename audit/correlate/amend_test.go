@@ -147,6 +147,27 @@ func TestAmend(t *testing.T) {
 	}
 }
 
+// A record without a user agent passed for a lost answer's; its correction shows
+// that it is somebody else's call, or another gatepost's.
+func TestAmendDisowns(t *testing.T) {
+	for agent, want := range map[string]string{"aws-cli/2": "bypass", "x gatepost/1 evt/" + callID(7): "foreign_instance"} {
+		l := newLog(t, correlate.Config{})
+		l.write(audit.Event{Kind: audit.KindSystem, Time: at(0)})
+		l.tick(1)
+		l.write(call(1, 1, lost)...)
+		l.tick(1000)
+		l.records(1000, record(1, 1, withAgent("")))
+		l.tick(3 * hour)
+		l.records(3*hour, corrected(1, 2, withAgent(agent)))
+		l.tick(3*hour + 1000)
+		l.records(3*hour+1000, record(1, 1, withAgent("")), corrected(1, 2, withAgent(agent)))
+		l.tick(6 * hour)
+		if diff := cmp.Diff(map[string]string{"call1/0": "matched_weak", recordID(2): want}, l.states()); diff != "" {
+			t.Errorf("%s: %s", agent, diff)
+		}
+	}
+}
+
 // A correction of what is a finding is told, and no second finding of its kind.
 func TestAmendFinding(t *testing.T) {
 	l := newLog(t, correlate.Config{})

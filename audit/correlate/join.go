@@ -281,7 +281,7 @@ func (c *Correlator) judge(a *arrival) {
 	switch {
 	case a.named:
 		c.find(ForeignInstance, a, "", fmt.Sprintf("The user agent names a call that the log%s does not know: another gatepost's, or forged.", c.ofOrigin()))
-	case cloudtrail.Unknown(a.record.UserAgent) || len(a.record.UserAgent) >= cutUserAgent:
+	case !a.tellsAgent():
 		c.joinWeakly(a)
 	default:
 		c.find(Bypass, a, "", "No call to AWS in the log has this request id, and the user agent is not gatepost's.")
@@ -291,6 +291,11 @@ func (c *Correlator) judge(a *arrival) {
 // cutUserAgent is a length from which CloudTrail may have cut off the end of a
 // user agent, where gatepost's token would be.
 const cutUserAgent = 1000
+
+// tellsAgent reports whether the user agent is there, to its end.
+func (a *arrival) tellsAgent() bool {
+	return !cloudtrail.Unknown(a.record.UserAgent) && len(a.record.UserAgent) < cutUserAgent
+}
 
 func (c *Correlator) ofOrigin() string {
 	if c.cfg.Origin == "" {

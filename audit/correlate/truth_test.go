@@ -487,7 +487,7 @@ func (s *simulation) check(punctual bool) {
 			// of gatepost's, if one of those has no record.
 			shifted++
 			if named[request] || numbered[request] && !ours[request] {
-				t.Errorf("%s %s was not found", k, request)
+				t.Errorf("%s %s was not found: %s", k, request, s.describe(request))
 			}
 		default:
 			t.Errorf("%s %s was found %d times", k, request, seen[request])
