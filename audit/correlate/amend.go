@@ -8,7 +8,13 @@ func (c *Correlator) amend(a *arrival) bool {
 		c.rejudge(r, a)
 		return true
 	}
-	if c.seen[a.original].fate&(found|unclear|joined) == 0 {
+	fate := c.seen[a.original].fate
+	if fate&(found|unclear|joined) == 0 {
+		return false
+	}
+	if _, named := a.name(); fate&(found|joined) == 0 && (named || a.tellsAgent()) {
+		// It tells whose the record is that could be several attempts'.
+		c.dropGroup(a.original)
 		return false
 	}
 	// The other is a finding, or one of several attempts', or its attempt is

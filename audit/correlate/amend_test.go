@@ -168,6 +168,24 @@ func TestAmendDisowns(t *testing.T) {
 	}
 }
 
+// So does the correction of a record that could be one of several attempts'.
+func TestAmendDisownsShared(t *testing.T) {
+	l := newLog(t, correlate.Config{})
+	l.write(audit.Event{Kind: audit.KindSystem, Time: at(0)})
+	l.tick(1)
+	l.write(call(1, 1, lost)...)
+	l.write(call(2, 1, lost)...)
+	l.tick(1000)
+	masked := func(r *cloudtrail.Record) { r.Request.ConnectionID = cloudtrail.Masked }
+	l.records(1000, record(1, 1, withAgent(""), masked))
+	l.tick(3 * hour)
+	l.records(3*hour, corrected(1, 3, withAgent("aws-cli/2"), masked))
+	l.tick(6 * hour)
+	if diff := cmp.Diff(map[string]string{"call1/0": "ambiguous", "call2/0": "ambiguous", recordID(3): "bypass"}, l.states()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A correction of what is a finding is told, and no second finding of its kind.
 func TestAmendFinding(t *testing.T) {
 	l := newLog(t, correlate.Config{})
