@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/transparency-dev/formats/log"
@@ -96,7 +97,7 @@ func TestReadByOthers(t *testing.T) {
 	l := open(t, ledger.Config{FS: newMemFS(), Source: newMemSource(all)})
 	defer l.Close(background())
 	mustStep(t, l)
-	var change func(path string, body []byte) // what the network does
+	var change atomic.Pointer[func(path string, body []byte)] // what the network does
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kept := httptest.NewRecorder()
 		l.Handler().ServeHTTP(kept, r)
@@ -104,8 +105,8 @@ func TestReadByOthers(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if change != nil {
-			change(r.URL.Path, body)
+		if f := change.Load(); f != nil {
+			(*f)(r.URL.Path, body)
 		}
 		w.WriteHeader(kept.Code)
 		_, _ = w.Write(body)
@@ -116,7 +117,7 @@ func TestReadByOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var asked sync.Map
-	change = func(path string, _ []byte) { asked.Store(path, true) }
+	change.Store(new(func(path string, _ []byte) { asked.Store(path, true) }))
 	if err := readWithOthers(t.Context(), base, l.VerifierKey()); err != nil {
 		t.Fatal(err)
 	}
@@ -125,16 +126,16 @@ func TestReadByOthers(t *testing.T) {
 			t.Errorf("%s was not asked for: nothing is known about it", path)
 			continue
 		}
-		change = func(asked string, body []byte) {
+		change.Store(new(func(asked string, body []byte) {
 			if asked == path {
 				body[len(body)/2] ^= 1
 			}
-		}
+		}))
 		if err := readWithOthers(t.Context(), base, l.VerifierKey()); err == nil {
 			t.Errorf("%s was changed, and nobody noticed", path)
 		}
 	}
-	change = nil
+	change.Store(nil)
 
 	for _, index := range []uint64{0, 255, 256, 40_000, size - 1} {
 		p, err := l.Prove(t.Context(), index)
