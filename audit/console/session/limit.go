@@ -32,6 +32,9 @@ func (a *Attempts) Allow(from netip.Addr, now time.Time) bool {
 		a.all = rate.NewLimiter(attemptsPerSecond, attemptsBurst)
 		a.source = make(map[netip.Prefix]*rate.Limiter)
 	}
+	if a.all.TokensAt(now) < 1 {
+		return false // and nothing is kept of a source that one flood has many of
+	}
 	p := network(from)
 	limit := a.source[p]
 	if limit == nil {
