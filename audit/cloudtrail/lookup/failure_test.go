@@ -3,6 +3,8 @@ package lookup_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/smithy-go"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/cloudtrailtest"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/lookup"
@@ -295,6 +298,44 @@ func TestBeginning(t *testing.T) {
 		w.poll()
 		w.handedAll(time.Minute)
 	})
+}
+
+// broken loses a connection amid its first answers.
+type broken struct {
+	lookup.Client
+	errs []error
+}
+
+func (b *broken) LookupEvents(ctx context.Context, in *sdk.LookupEventsInput, o ...func(*sdk.Options)) (*sdk.LookupEventsOutput, error) {
+	if len(b.errs) > 0 {
+		err := b.errs[0]
+		b.errs = b.errs[1:]
+		return nil, &smithy.OperationError{Err: &smithy.DeserializationError{Err: fmt.Errorf("failed to decode response body, %w", err)}}
+	}
+	return b.Client.LookupEvents(ctx, in, o...)
+}
+
+func TestBrokenAmidTheAnswer(t *testing.T) {
+	sim, err := cloudtrailtest.Start(cloudtrailtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	at := time.Now().Add(-time.Minute)
+	sim.Add(cloudtrailtest.Event{Operation: "GetConnection", ReadOnly: true, RequestID: "r", Completed: at})
+	client := &broken{
+		Client: sdk.New(sdk.Options{BaseEndpoint: &sim.URL, Region: sim.Region(), Credentials: sim.Credentials()}),
+		errs:   []error{&net.OpError{Op: "read", Net: "tcp", Err: net.ErrClosed}, io.ErrUnexpectedEOF},
+	}
+	w := &world{t: t, sim: sim.Simulator, since: at.Truncate(time.Second)}
+	w.sink = &sink{world: w, handed: map[string]time.Time{}, times: map[string]int{}}
+	source, err := lookup.New(lookup.Config{Client: client, Region: sim.Region(), Account: sim.Account, Places: places{}, PerSecond: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Poll(t.Context(), w.since, w.sink); err != nil || len(w.sink.times) != 1 {
+		t.Errorf("%d records, %v", len(w.sink.times), err)
+	}
 }
 
 // Over sockets, against the API as it is served.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 
@@ -73,8 +74,12 @@ func classify(err error) string {
 			return ResultServerError
 		}
 	}
-	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout() {
+	network, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), ok && network.Timeout():
 		return ResultTimeout
+	case ok, errors.Is(err, io.ErrUnexpectedEOF): // amid the answer
+		return ResultConnect
 	}
 	if _, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
 		return ResultConnect
