@@ -49,7 +49,8 @@ func TestKillWhilePackingAndPruning(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
 	acked := map[uint64]string{}
 	packed, pruned := 0, uint64(0)
-	for round := range rounds {
+	// On a busy machine a victim may be killed before it compresses anything.
+	for round := 0; round < rounds || (packed == 0 || pruned == 0) && round < 10*rounds; round++ {
 		var over atomic.Bool
 		reading := make(chan error, 1)
 		passes := 0
@@ -77,7 +78,7 @@ func TestKillWhilePackingAndPruning(t *testing.T) {
 			pruned++
 		}
 	}
-	t.Logf("%d rounds, compressed segments seen %d times, pruned after %d rounds, %d acknowledged entries", rounds, packed, pruned, len(acked))
+	t.Logf("at least %d rounds, compressed segments seen %d times, pruned after %d rounds, %d acknowledged entries", rounds, packed, pruned, len(acked))
 	if packed == 0 || pruned == 0 {
 		t.Error("nothing was compressed, or nothing pruned")
 	}
