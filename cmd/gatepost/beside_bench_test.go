@@ -1,7 +1,15 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -24,15 +32,60 @@ func BenchmarkCorrelationBeside(b *testing.B) {
 	}
 	off := start(nil)
 	on := start(map[string]any{"source": "lookup-events", "endpoint": trail.URL, "poll_interval": "1s", "lookups_per_second": 2, "late_after": "1m", "settle_after": "5m"})
+	beside(b, wrk, off, on)
+}
+
+// BenchmarkViewersBeside does the same for a gate that a hundred people watch, of whom none sees anything: what they filter for does not come.
+func BenchmarkViewersBeside(b *testing.B) {
+	wrk := tool(b, "wrk")
+	start := func(env ...string) *gate {
+		return startGate(b, gateOptions{config: map[string]any{"cache": map[string]any{"ttl": "15m"}}, env: env})
+	}
+	const viewers, ofOne = 100, 10 // a token has a bound
+	var tokens []string
+	file := "tokens:\n"
+	for n := range viewers / ofOne {
+		secret := make([]byte, 32)
+		rand.Read(secret)
+		text := "gpt_" + base64.RawURLEncoding.EncodeToString(secret)
+		tokens = append(tokens, text)
+		file += fmt.Sprintf("  - {name: viewer%d, role: viewer, sha256: %x}\n", n, sha256.Sum256([]byte(text)))
+	}
+	path := filepath.Join(b.TempDir(), "tokens.yaml")
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	alone, watched := start(), start("GATEPOST_ADMIN_TOKENS_FILE="+path)
+	for n := range viewers {
+		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, watched.Admin()+"/api/v1/stream?principal=nobody", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+tokens[n/ofOne])
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK {
+			b.Fatal(resp.Status)
+		}
+		b.Cleanup(func() { resp.Body.Close() })
+		go io.Copy(io.Discard, resp.Body)
+	}
+	beside(b, wrk, alone, watched)
+}
+
+// beside drives hits at two gates by turns, and reports what of the first one's 99th percentile and rate the second has.
+func beside(b *testing.B, wrk string, first, second *gate) {
 	path := "/connections/" + plainConnection
-	for _, g := range []*gate{off, on} {
+	for _, g := range []*gate{first, second} {
 		waitForStatus(b, g.URL()+path, g.Sign(b, "GET", path), 200)
 	}
 	var tails, rates []float64
 	for b.Loop() {
-		offTail, offRate := latency(b, wrk, off, path)
-		onTail, onRate := latency(b, wrk, on, path)
-		tails, rates = append(tails, float64(onTail)/float64(offTail)), append(rates, onRate/offRate)
+		tail, rate := latency(b, wrk, first, path)
+		otherTail, otherRate := latency(b, wrk, second, path)
+		tails, rates = append(tails, float64(otherTail)/float64(tail)), append(rates, otherRate/rate)
 	}
 	b.ReportMetric(median(tails), "p99-ratio")
 	b.ReportMetric(median(rates), "rate-ratio")
