@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,16 +44,17 @@ func BenchmarkViewersBeside(b *testing.B) {
 	}
 	const viewers, ofOne = 100, 10 // a token has a bound
 	var tokens []string
-	file := "tokens:\n"
+	var file strings.Builder
+	file.WriteString("tokens:\n")
 	for n := range viewers / ofOne {
 		secret := make([]byte, 32)
 		rand.Read(secret)
 		text := "gpt_" + base64.RawURLEncoding.EncodeToString(secret)
 		tokens = append(tokens, text)
-		file += fmt.Sprintf("  - {name: viewer%d, role: viewer, sha256: %x}\n", n, sha256.Sum256([]byte(text)))
+		fmt.Fprintf(&file, "  - {name: viewer%d, role: viewer, sha256: %x}\n", n, sha256.Sum256([]byte(text)))
 	}
 	path := filepath.Join(b.TempDir(), "tokens.yaml")
-	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	alone, watched := start(), start("GATEPOST_ADMIN_TOKENS_FILE="+path)
