@@ -41,7 +41,8 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // of nobody: one bound for all of those
 	now := time.Now()
-	if !c.attempts.Allow(peer.Addr(), now) {
+	back, ok := c.attempts.Try(peer.Addr(), now)
+	if !ok {
 		w.Header().Set("Retry-After", "10")
 		return c.show(w, r, http.StatusTooManyRequests, dashboard.Login{Next: q.next, Failed: "Too many tries; wait ten seconds."})
 	}
@@ -50,7 +51,11 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 		c.log.WarnContext(r.Context(), "admin login failed", slog.String("from", r.RemoteAddr))
 		return c.show(w, r, http.StatusUnauthorized, dashboard.Login{Next: q.next, Failed: "The token is not valid."})
 	}
+	back()
 	r = r.WithContext(token.NewContext(r.Context(), who))
+	if err := c.limits.allow(r); err != nil {
+		return err
+	}
 	// While nothing can be recorded, nothing can be read, but what is wrong can be
 	// seen.
 	if err := c.record(w, r, actionLogin, http.StatusOK); err != nil {

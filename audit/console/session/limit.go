@@ -8,8 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Attempts bounds how often tokens can be tried. They cannot be guessed; this is
-// for the work and the noise that guessing would make. The zero value is ready.
+// Attempts bounds how often tokens can be tried in vain. They cannot be guessed;
+// this is for the work and the noise that guessing would make. The zero value is
+// ready.
 type Attempts struct {
 	mu     sync.Mutex // guards what follows
 	all    *rate.Limiter
@@ -24,8 +25,9 @@ const (
 	maxSources        = 4096
 )
 
-// Allow tells whether a source may try now.
-func (a *Attempts) Allow(from netip.Addr, now time.Time) bool {
+// Try counts a try of a source, or says that it may not try now. Whoever had a
+// token that is valid gets the try back.
+func (a *Attempts) Try(from netip.Addr, now time.Time) (back func(), ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
@@ -33,7 +35,7 @@ func (a *Attempts) Allow(from netip.Addr, now time.Time) bool {
 		a.source = make(map[netip.Prefix]*rate.Limiter)
 	}
 	if a.all.TokensAt(now) < 1 {
-		return false // and nothing is kept of a source that one flood has many of
+		return nil, false // and nothing is kept of a source that one flood has many of
 	}
 	p := network(from)
 	limit := a.source[p]
@@ -43,7 +45,14 @@ func (a *Attempts) Allow(from netip.Addr, now time.Time) bool {
 		a.source[p] = limit
 	}
 	// A source that is past its own bound does not use up everybody's.
-	return limit.AllowN(now, 1) && a.all.AllowN(now, 1)
+	if limit.TokensAt(now) < 1 {
+		return nil, false
+	}
+	own, everybody := limit.ReserveN(now, 1), a.all.ReserveN(now, 1)
+	return func() {
+		own.CancelAt(now)
+		everybody.CancelAt(now)
+	}, true
 }
 
 // makeRoom forgets sources that have not tried for long, or else any: the bound on
