@@ -36,6 +36,10 @@ const (
 	CacheNone      CacheResult = "none"      // the call ended before the cache
 )
 
+// ActionOutcomeUnknown is the Action of the outcome that the journal gives a call
+// whose process ended before anybody knew how the call did.
+const ActionOutcomeUnknown = "outcome_unknown"
+
 // Event is one entry of the log. The zero value of a field means "does not
 // apply" and is left out of the line, with the exceptions that [AppendBody]
 // names. The JSON names are the contract with everybody who reads the log.

@@ -9,10 +9,6 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit"
 )
 
-// actionOutcomeUnknown is the journal's, of the outcome of a call whose process
-// died before it was known.
-const actionOutcomeUnknown = "outcome_unknown"
-
 // nanos is a time in nanoseconds. Times outside of what that can express become
 // the nearest.
 func nanos(t time.Time) int64 {
@@ -122,7 +118,7 @@ const maxAttempts = 16
 
 func (c *Correlator) outcome(e *audit.Event, at int64, b *bucket) {
 	attempts := e.Attempts[:min(len(e.Attempts), maxAttempts)]
-	orphan := e.Action == actionOutcomeUnknown
+	orphan := e.Action == audit.ActionOutcomeUnknown
 	r := ref(0)
 	if e.ID != "" && (len(attempts) > 0 || e.Cache != audit.CacheHit) {
 		r = c.byID[keyOf(e.ID)]

@@ -38,7 +38,7 @@ func concat(lists ...[]audit.Event) (all []audit.Event) {
 
 func orphan(n int, seconds, found float64) []audit.Event {
 	e := outcome(n, found)
-	e.Action, e.Status, e.ErrorClass = "outcome_unknown", 0, audit.ErrorClassOther
+	e.Action, e.Status, e.ErrorClass = audit.ActionOutcomeUnknown, 0, audit.ErrorClassOther
 	return []audit.Event{intent(n, seconds), e}
 }
 

@@ -63,7 +63,7 @@ func drawScenario(t *rapid.T) scenario {
 		for _, e := range []audit.Event{intent(c, begin), outcome(c, ends, attempts...)} {
 			e.ConnectionID = connection
 			if e.Kind == audit.KindOutcome && kind == "orphan" {
-				e.Action, e.Status, e.ErrorClass = "outcome_unknown", 0, audit.ErrorClassOther
+				e.Action, e.Status, e.ErrorClass = audit.ActionOutcomeUnknown, 0, audit.ErrorClassOther
 			}
 			if e.Kind == audit.KindIntent || kind != "in flight" {
 				s.lines = append(s.lines, e)

@@ -180,7 +180,7 @@ func (s *simulation) call() (attempts int) {
 		add(0, "", saw, false)
 	case sortOrphan:
 		add(0, "", saw, false)
-		outcome.Action, outcome.Attempts = "outcome_unknown", nil
+		outcome.Action, outcome.Attempts = audit.ActionOutcomeUnknown, nil
 		took = time.Duration(s.r.IntN(3600)) * time.Second
 	case sortLostThenAnswered:
 		add(0, "", saw, false)

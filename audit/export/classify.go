@@ -135,14 +135,14 @@ func severityOf(e *audit.Event) term {
 	switch e.Action {
 	case "start", "stop", "segment", "checkpoint":
 		return informational
-	case "torn_tail", "outcome_unknown", "answer_withheld", "suppression_started", "unauthenticated_summary":
+	case "torn_tail", audit.ActionOutcomeUnknown, "answer_withheld", "suppression_started", "unauthenticated_summary":
 		return medium
 	}
 	return low
 }
 
 func severityOfCall(e *audit.Event) term {
-	if e.Action == "outcome_unknown" {
+	if e.Action == audit.ActionOutcomeUnknown {
 		return medium
 	}
 	switch e.ErrorClass {
@@ -170,7 +170,7 @@ func statusOf(e *audit.Event) term {
 		return statusUnknown
 	case audit.KindOutcome, audit.KindAdmin:
 		switch {
-		case e.Action == "outcome_unknown":
+		case e.Action == audit.ActionOutcomeUnknown:
 			return statusUnknown
 		case e.ErrorClass == audit.ErrorClassNone || e.ErrorClass == "":
 			return statusSuccess

@@ -18,7 +18,7 @@ func (o *object) message(e *audit.Event) {
 	case audit.KindOutcome:
 		o.subject(e)
 		switch {
-		case e.Action == "outcome_unknown":
+		case e.Action == audit.ActionOutcomeUnknown:
 			o.say(": outcome unknown")
 		case e.Decision == audit.Deny:
 			o.say(": refused")

@@ -261,7 +261,7 @@ func events() *rapid.Generator[audit.Event] {
 			ErrorClass: rapid.SampledFrom(append(audit.ErrorClasses(), "")).Draw(t, "class"), ErrorCode: text.Draw(t, "code"),
 			ResponseSHA256: text.Draw(t, "sha"), ResponseBytes: number.Draw(t, "bytes"), DurationUS: number.Draw(t, "duration"), CommitUS: number.Draw(t, "commit"),
 
-			Action: word("action", "start", "cache_purge", "outcome_unknown"), Of: text.Draw(t, "of"), OfAttempt: int(number.Draw(t, "of_attempt")),
+			Action: word("action", "start", "cache_purge", audit.ActionOutcomeUnknown), Of: text.Draw(t, "of"), OfAttempt: int(number.Draw(t, "of_attempt")),
 			State: word("state", "matched", "missing", "mismatched", "bypass"), CloudTrailEventID: text.Draw(t, "cloudtrail"), Evidence: text.Draw(t, "evidence"),
 			LagMS: number.Draw(t, "lag"), Differences: rapid.SliceOfN(wild, 0, 3).Draw(t, "differences"), Count: rapid.Uint64().Draw(t, "count"), Detail: text.Draw(t, "detail"),
 		}

@@ -269,7 +269,7 @@ func (c call) state() string {
 	switch {
 	case last >= 0:
 		return c.verdicts[last].State
-	case o == nil || o.Action == "outcome_unknown":
+	case o == nil || o.Action == audit.ActionOutcomeUnknown:
 		return "pending"
 	case o.Cache == audit.CacheHit || o.Cache == audit.CacheCoalesced:
 		return "derived"

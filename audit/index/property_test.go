@@ -27,7 +27,7 @@ var (
 	kinds       = []audit.Kind{audit.KindOutcome, audit.KindIntent, audit.KindVerdict, audit.KindFinding, audit.KindAdmin, audit.KindSystem, "later"}
 	decisions   = []audit.Decision{"", audit.Allow, audit.Deny}
 	caches      = []audit.CacheResult{"", audit.CacheHit, audit.CacheMiss, audit.CacheCoalesced}
-	actions     = []string{"", "", "outcome_unknown", index.ActionFindingAcknowledged}
+	actions     = []string{"", "", audit.ActionOutcomeUnknown, index.ActionFindingAcknowledged}
 	classes     = []audit.ErrorClass{"", audit.ErrorClassNone, audit.ErrorClassPolicy}
 	regions     = []string{"", "us-west-2", "eu-west-1"}
 	texts       = []string{

@@ -29,7 +29,7 @@ func IsImpliedState(state string) bool {
 // either.
 func ImpliedState(e *audit.Event) string {
 	switch {
-	case e.Kind == audit.KindIntent, e.Action == actionOutcomeUnknown:
+	case e.Kind == audit.KindIntent, e.Action == audit.ActionOutcomeUnknown:
 		return statePending
 	case e.Cache == audit.CacheHit, e.Cache == audit.CacheCoalesced:
 		return stateDerived
@@ -40,6 +40,3 @@ func ImpliedState(e *audit.Event) string {
 	}
 	return stateNotApplicable
 }
-
-// actionOutcomeUnknown is the journal's, of an outcome that nobody saw.
-const actionOutcomeUnknown = "outcome_unknown"

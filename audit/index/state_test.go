@@ -27,7 +27,7 @@ func TestStatesWithoutVerdict(t *testing.T) {
 		{"miss", []audit.Event{{Kind: audit.KindIntent}, {Kind: audit.KindOutcome, Cache: audit.CacheMiss, Attempts: attempts}}, "pending"},
 		{"no request was sent", []audit.Event{{Kind: audit.KindIntent}, {Kind: audit.KindOutcome, Cache: audit.CacheMiss}}, "not_applicable"},
 		{"in flight", []audit.Event{{Kind: audit.KindIntent}}, "pending"},
-		{"cut short", []audit.Event{{Kind: audit.KindIntent}, {Kind: audit.KindOutcome, Action: "outcome_unknown"}}, "pending"},
+		{"cut short", []audit.Event{{Kind: audit.KindIntent}, {Kind: audit.KindOutcome, Action: audit.ActionOutcomeUnknown}}, "pending"},
 		{"judged", []audit.Event{
 			{Kind: audit.KindIntent}, {Kind: audit.KindOutcome, Cache: audit.CacheMiss, Attempts: attempts}, {Kind: audit.KindVerdict, State: "matched"},
 		}, "matched"},

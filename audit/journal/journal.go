@@ -15,14 +15,13 @@ import (
 
 // What system events of the journal say in their Action.
 const (
-	actionStart          = "start"           // Detail: version
-	actionStop           = "stop"            //
-	actionRecovered      = "recovered"       // Count: refused appends; Detail: causes
-	actionSegment        = "segment"         // Count: every intent before this index has its outcome
-	actionTornTail       = "torn_tail"       // Count: bytes; Detail: the file that keeps them
-	actionSurplus        = "surplus"         // likewise, behind the end of an abandoned segment
-	actionFileReplaced   = "file_replaced"   // Count: lost entries; Detail: which, and what happened
-	actionOutcomeUnknown = "outcome_unknown" // of an outcome: the intent's run ended before it was known
+	actionStart        = "start"         // Detail: version
+	actionStop         = "stop"          //
+	actionRecovered    = "recovered"     // Count: refused appends; Detail: causes
+	actionSegment      = "segment"       // Count: every intent before this index has its outcome
+	actionTornTail     = "torn_tail"     // Count: bytes; Detail: the file that keeps them
+	actionSurplus      = "surplus"       // likewise, behind the end of an abandoned segment
+	actionFileReplaced = "file_replaced" // Count: lost entries; Detail: which, and what happened
 )
 
 // Journal is an open log. Open makes one, Close ends it.

@@ -15,7 +15,7 @@ import (
 // a run ended between the two, and whether AWS was called, and with what result,
 // gatepost does not know. It has the id of the intent and what the intent says
 // about the call, the class "other", since none of the others is known to be
-// right, and the action "outcome_unknown".
+// right, and the action [audit.ActionOutcomeUnknown].
 //
 // The search goes back as far as searchFrom says.
 func unknownOutcomes(d Dir, segs []segment, next uint64) ([]audit.Event, error) {
@@ -66,7 +66,7 @@ func unknownOutcomes(d Dir, segs []segment, next uint64) ([]audit.Event, error) 
 		e.Kind = audit.KindOutcome
 		e.Time = time.Now()
 		e.ErrorClass = audit.ErrorClassOther
-		e.Action = actionOutcomeUnknown
+		e.Action = audit.ActionOutcomeUnknown
 		e.Detail = fmt.Sprintf("intent is entry %d", i.index)
 		events[n] = e
 	}

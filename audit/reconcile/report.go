@@ -76,7 +76,7 @@ func (r *Report) entry(e *audit.Event) {
 	case attempts > 0:
 	case e.Cache == audit.CacheHit || e.Cache == audit.CacheCoalesced:
 		r.States[correlate.Derived]++
-	case e.Action == journalOutcomeUnknown:
+	case e.Action == audit.ActionOutcomeUnknown:
 		attempts = 1
 	default:
 		r.States[correlate.NotApplicable]++
@@ -91,10 +91,6 @@ func (r *Report) entry(e *audit.Event) {
 		r.open[k] = s
 	}
 }
-
-// journalOutcomeUnknown is the action of the outcome that the journal writes for a
-// call whose process died.
-const journalOutcomeUnknown = "outcome_unknown"
 
 // take notes a decision.
 func (r *Report) take(e *audit.Event) {

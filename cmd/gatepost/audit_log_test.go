@@ -86,7 +86,7 @@ func sampleLog() []audit.Event {
 			CloudTrailEventID: "7e4bb5a3-1111-4222-8333-944455556666"},
 		{ID: sampleID(12), Kind: audit.KindFinding, State: "bypass", CloudTrailEventID: "8f5cc6b4-1111-4222-8333-944455556666",
 			Principal: "arn:aws:iam::123456789012:user/root", SourceIP: "198.51.100.9", Operation: "GetConnection", Region: "us-west-2"},
-		{ID: sampleID(13), Kind: audit.KindSystem, Action: "outcome_unknown", Of: sampleID(10)},
+		{ID: sampleID(13), Kind: audit.KindSystem, Action: audit.ActionOutcomeUnknown, Of: sampleID(10)},
 		{ID: sampleID(14), Kind: audit.KindAdmin, Action: "cache_purge", Principal: "soc", Detail: "connection aB+/c9=="},
 	}
 	for i := range events {
