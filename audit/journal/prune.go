@@ -68,7 +68,7 @@ func (j *Journal) Prune(record uint64) (segments int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("prune: read entry %d: %w", record, err)
 	}
-	if !isPrune(&e) || e.Count > record {
+	if !IsPrune(&e) || e.Count > record {
 		return 0, fmt.Errorf("prune: entry %d does not record one", record)
 	}
 	if prunedBefore(j.dir, segs) < e.Count {

@@ -22,7 +22,8 @@ const ActionPrune = "prune"
 // lost, Open makes it again.
 const prunedName = "pruned"
 
-func isPrune(e *audit.Event) bool {
+// IsPrune reports whether an event records a prune.
+func IsPrune(e *audit.Event) bool {
 	return e.Action == ActionPrune && (e.Kind == audit.KindAdmin || e.Kind == audit.KindSystem)
 }
 
@@ -52,7 +53,7 @@ func prunedBefore(d Dir, segs []segment) uint64 {
 		return 0
 	}
 	e, err := eventAt(d, segs, index)
-	if err != nil || !isPrune(&e) || e.Count > index {
+	if err != nil || !IsPrune(&e) || e.Count > index {
 		return 0
 	}
 	return e.Count
@@ -115,7 +116,7 @@ func findPrune(d Dir, before uint64) (found audit.Event, ok bool) {
 			return true
 		}
 		e, err := audit.ParseLine(l.Bytes)
-		if err == nil && isPrune(&e) && e.Count <= e.Index && e.Count > found.Count {
+		if err == nil && IsPrune(&e) && e.Count <= e.Index && e.Count > found.Count {
 			found, ok = e, true
 		}
 		return found.Count < before

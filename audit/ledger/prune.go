@@ -209,9 +209,10 @@ func (p *pruning) tell() {
 }
 
 // Prune removes what a plan says from the journal that the ledger follows. Before
-// that it records it, as an event of kind admin with the action [ActionPrune] and
-// the first index that stays in its Count, and signs that: a log tells what was
-// removed from it, and who asked for it. It returns the record's index.
+// that it records it, as an event of kind admin with the action
+// [journal.ActionPrune] and the first index that stays in its Count, and signs
+// that: a log tells what was removed from it, and who asked for it. It returns the
+// record's index.
 //
 // Run must not be going on. If it is interrupted, some of the segments are still
 // part of the log, and the next prune removes them.
@@ -224,7 +225,7 @@ func (l *Ledger) Prune(ctx context.Context, j *journal.Journal, p *PrunePlan, by
 	}
 	now := time.Now()
 	e := &audit.Event{
-		ID: audit.NewID(now), Kind: audit.KindAdmin, Time: now, Principal: by, Action: ActionPrune, Count: p.Keep,
+		ID: audit.NewID(now), Kind: audit.KindAdmin, Time: now, Principal: by, Action: journal.ActionPrune, Count: p.Keep,
 		Detail: fmt.Sprintf("entries %d to %d, from %s to %s, in %d segments of %d bytes", p.First, p.Keep-1,
 			p.Oldest.UTC().Format(time.RFC3339), p.Newest.UTC().Format(time.RFC3339), p.Segments, p.Bytes),
 	}

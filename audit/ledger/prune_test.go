@@ -163,7 +163,7 @@ func TestPrune(t *testing.T) {
 	if err := json.Unmarshal(lineOf(t, dir, record), &e); err != nil {
 		t.Fatal(err)
 	}
-	if e.Kind != audit.KindAdmin || e.Action != ledger.ActionPrune || e.Count != 500 || e.Principal != "local:test" || !strings.Contains(e.Detail, "entries 0 to 499") {
+	if e.Kind != audit.KindAdmin || e.Action != journal.ActionPrune || e.Count != 500 || e.Principal != "local:test" || !strings.Contains(e.Detail, "entries 0 to 499") {
 		t.Errorf("recorded: %+v", e)
 	}
 
@@ -222,7 +222,7 @@ func TestPrune(t *testing.T) {
 		t.Fatal(err)
 	}
 	forged := audit.AppendLine(nil, &audit.Event{
-		Index: size, ID: "f", Kind: audit.KindAdmin, Time: time.Now(), Origin: origin, Action: ledger.ActionPrune, Count: 800,
+		Index: size, ID: "f", Kind: audit.KindAdmin, Time: time.Now(), Origin: origin, Action: journal.ActionPrune, Count: 800,
 	})
 	if _, err := f.Write(append(forged, '\n')); err != nil {
 		t.Fatal(err)

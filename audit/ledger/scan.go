@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
@@ -350,7 +351,7 @@ func (s *scanned) parse(line []byte) {
 		s.torn = bytes.IndexByte(line, 0) >= 0
 		return
 	}
-	if e.Action == ActionPrune && (e.Kind == audit.KindSystem || e.Kind == audit.KindAdmin) {
+	if journal.IsPrune(&e) {
 		s.pruned = e.Count
 	}
 }

@@ -9,13 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"golang.org/x/mod/sumdb/note"
 )
-
-// ActionPrune is the action of the system or admin event that records a prune.
-// Its count is the index of the first entry that was kept.
-const ActionPrune = journal.ActionPrune
 
 // VerifyOptions say what is verified, and against what.
 type VerifyOptions struct {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -130,7 +131,7 @@ func TestVerifyPruned(t *testing.T) {
 	all := lines(size, "")
 	all[900] = audit.AppendLine(nil, &audit.Event{
 		Index: 900, ID: "01936f2a-0000-7000-8000-000000000900", Kind: audit.KindAdmin, Time: epoch, Origin: origin,
-		Action: ledger.ActionPrune, Count: 300,
+		Action: journal.ActionPrune, Count: 300,
 	})
 	tests := []struct {
 		name  string
