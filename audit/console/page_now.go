@@ -100,7 +100,7 @@ func (c *Console) openFindings(ctx context.Context) ([]dashboard.OpenFindings, e
 		counts[page.Entries[i].Event.State]++
 	}
 	var list []dashboard.OpenFindings
-	for _, state := range dashboard.FindingStates() {
+	for _, state := range index.FindingStates() {
 		if counts[state] > 0 {
 			list = append(list, dashboard.OpenFindings{State: state, Count: counts[state], More: page.Next != ""})
 		}

@@ -49,7 +49,7 @@ func TestBadParameters(t *testing.T) {
 		{"/api/v1/events?q=" + long, "q", "1024 bytes"},
 		{"/api/v1/events?q=" + b.viewer, "q", "admin token"},
 		{"/api/v1/events?q=gpt_" + b.viewer, "q", "admin token"},
-		{"/api/v1/findings?state=matched", "state", "one of mismatched, "},
+		{"/api/v1/findings?state=matched", "state", "one of bypass, "},
 		{"/api/v1/findings?kind=admin", "kind", "takes the parameters state, "},
 		{"/api/v1/stream?limit=5", "limit", "takes the parameters"},
 		{"/api/v1/stream?after=-2", "after", "index"},

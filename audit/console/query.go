@@ -72,15 +72,6 @@ func moment(name string, field func(q *query) *time.Time) parameter {
 	}}
 }
 
-// The states of an attempt, and of a finding.
-func attemptStates() []string {
-	return []string{"not_applicable", "derived", "not_expected", "pending", "late", "matched", "matched_weak", "mismatched", "missing", "unknown", "ambiguous"}
-}
-
-func findingStates() []string {
-	return []string{"covered", "bypass", "known_direct", "foreign_instance", "amended"}
-}
-
 func errorClasses() []string {
 	var list []string
 	for _, c := range audit.ErrorClasses() {
@@ -106,7 +97,7 @@ var (
 			string(audit.CacheHit), string(audit.CacheMiss), string(audit.CacheCoalesced), string(audit.CacheBypass), string(audit.CacheNone)),
 		choice("error_class", func(q *query, v string) { q.filter.ErrorClass = audit.ErrorClass(v) }, errorClasses()...),
 		text("request_id", func(q *query, v string) { q.filter.RequestID = v }),
-		choice("state", func(q *query, v string) { q.filter.State = v }, append(attemptStates(), findingStates()...)...),
+		choice("state", func(q *query, v string) { q.filter.State = v }, index.States()...),
 		choice("kind", func(q *query, v string) { q.filter.Kind = audit.Kind(v) },
 			string(audit.KindIntent), string(audit.KindOutcome), string(audit.KindVerdict), string(audit.KindFinding), string(audit.KindAdmin), string(audit.KindSystem)),
 		choice("also", func(q *query, v string) {
@@ -117,7 +108,7 @@ var (
 		sinceParameter, untilParameter, qParameter,
 	}
 	findingParameters = []parameter{
-		choice("state", func(q *query, v string) { q.filter.State = v }, append([]string{"mismatched", "missing", "ambiguous"}, findingStates()...)...),
+		choice("state", func(q *query, v string) { q.filter.State = v }, index.FindingStates()...),
 		choice("acknowledged", func(q *query, v string) {
 			if q.findings = index.OpenFindings; v == "true" {
 				q.findings = index.AcknowledgedFindings

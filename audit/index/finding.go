@@ -2,9 +2,9 @@ package index
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/correlate"
 )
 
 // ActionFindingAcknowledged is the Action of the admin event with which an
@@ -22,6 +22,15 @@ const (
 	OpenFindings         Findings = "open" // those that nobody has acknowledged
 	AcknowledgedFindings Findings = "acknowledged"
 )
+
+// FindingStates are the states of what can be among the findings, worst first.
+// The last three are expected: [IsExpected] has what that means.
+func FindingStates() []string {
+	return []string{
+		string(correlate.Bypass), string(correlate.Missing), string(correlate.Mismatched), string(correlate.Ambiguous), string(correlate.ForeignInstance),
+		string(correlate.Amended), string(correlate.KnownDirect), string(correlate.Covered),
+	}
+}
 
 // ranks are the values of fieldFinding for f; expected findings count only if
 // their state is asked for.
@@ -72,9 +81,16 @@ func IsExpected(e *audit.Event) bool {
 func isFinding(e *audit.Event) (finding, expected bool) {
 	switch e.Kind {
 	case audit.KindFinding:
-		return true, slices.Contains([]string{"covered", "known_direct", "amended"}, e.State)
+		switch correlate.Kind(e.State) {
+		case correlate.Amended, correlate.KnownDirect, correlate.Covered:
+			return true, true
+		}
+		return true, false
 	case audit.KindVerdict:
-		return e.Of != "" && slices.Contains([]string{"mismatched", "missing", "ambiguous"}, e.State), false
+		switch correlate.State(e.State) {
+		case correlate.Missing, correlate.Mismatched, correlate.Ambiguous:
+			return e.Of != "", false
+		}
 	}
 	return false, false
 }

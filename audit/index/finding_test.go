@@ -1,14 +1,43 @@
 package index_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/correlate"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 )
+
+func TestFindingStates(t *testing.T) {
+	var listed, expected []string
+	for _, s := range correlate.States() {
+		if index.IsFinding(&audit.Event{Kind: audit.KindVerdict, Of: idMiss, State: string(s)}) {
+			listed = append(listed, string(s))
+		}
+	}
+	for _, k := range correlate.Kinds() {
+		e := audit.Event{Kind: audit.KindFinding, State: string(k)}
+		if index.IsFinding(&e) {
+			listed = append(listed, string(k))
+		}
+		if index.IsExpected(&e) {
+			expected = append(expected, string(k))
+		}
+	}
+	got := index.FindingStates()
+	anyOrder := cmpopts.SortSlices(strings.Compare)
+	if diff := cmp.Diff(listed, got, anyOrder); diff != "" {
+		t.Errorf("the states (-listed with the findings +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(expected, got[len(got)-3:], anyOrder); diff != "" {
+		t.Errorf("the last three (-expected +got):\n%s", diff)
+	}
+}
 
 func TestFindings(t *testing.T) {
 	l := newTestLog(t, t.TempDir())

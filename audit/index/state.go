@@ -4,14 +4,28 @@ import (
 	"slices"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/correlate"
 )
+
+// States are the values of a filter's State: those of a call, then those of a
+// finding.
+func States() []string {
+	var list []string
+	for _, s := range correlate.States() {
+		list = append(list, string(s))
+	}
+	for _, k := range correlate.Kinds() {
+		list = append(list, string(k))
+	}
+	return list
+}
 
 // The states that a call is in as long as no verdict says anything about it:
 // they follow from its own lines, and are not written into the log.
 const (
-	stateNotApplicable = "not_applicable" // AWS was not asked
-	stateDerived       = "derived"        // another call's answer was given, and that call's verdicts are its own
-	statePending       = "pending"        // CloudTrail is to say
+	stateNotApplicable = string(correlate.NotApplicable) // AWS was not asked
+	stateDerived       = string(correlate.Derived)       // another call's answer was given, and that call's verdicts are its own
+	statePending       = string(correlate.Pending)       // CloudTrail is to say
 )
 
 // impliedStates are these, the likeliest of a call that gets a verdict first.

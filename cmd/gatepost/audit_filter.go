@@ -65,8 +65,7 @@ func addFilterFlags(cmd *cobra.Command) func() eventFilter {
 		operations = append(operations, op.Name)
 	}
 	complete(cmd, "operation", operations...)
-	complete(cmd, "state", "not_applicable", "derived", "not_expected", "pending", "late", "matched", "matched_weak", "mismatched",
-		"missing", "unknown", "ambiguous", "covered", "bypass", "known_direct", "foreign_instance", "amended")
+	complete(cmd, "state", index.States()...)
 	completeNothing(cmd, "principal", "connection", "region", "request-id", "since", "until", "q")
 
 	return func() eventFilter {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 func newAuditFindingsCommand(p *program) *cobra.Command {
@@ -25,8 +26,7 @@ The exit status is 0 whether there are findings or not.`,
   gatepost audit findings --server http://127.0.0.1:9090 --token-file soc.token`,
 		Args: noArguments,
 	}
-	state := addChoice(cmd, "state", "", "state of the finding", false,
-		"bypass", "foreign_instance", "mismatched", "missing", "ambiguous", "known_direct", "amended", "covered")
+	state := addChoice(cmd, "state", "", "state of the finding", false, index.FindingStates()...)
 	acknowledged := addChoice(cmd, "acknowledged", "", "only findings that somebody has acknowledged, or that nobody has", false, "true", "false")
 	since, until := &momentFlag{sign: -1}, &momentFlag{sign: -1}
 	cmd.Flags().Var(since, "since", "from then on: RFC 3339, a date, or a time ago such as 15m, 24h, 7d")

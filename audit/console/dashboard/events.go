@@ -117,7 +117,7 @@ func (v Events) Fields() []field {
 		{Name: "decision", Label: "Decision", Value: get("decision"), Options: []string{string(audit.Allow), string(audit.Deny)}},
 		{Name: "cache", Label: "Cache", Value: get("cache"), Options: []string{"hit", "miss", "coalesced", "bypass", "none"}},
 		{Name: "error_class", Label: "Error class", Value: get("error_class"), Options: errorClasses()},
-		{Name: "state", Label: "CloudTrail state", Value: get("state"), Options: States()},
+		{Name: "state", Label: "CloudTrail state", Value: get("state"), Options: index.States()},
 		{Name: "kind", Label: "Kind", Value: get("kind"), Options: []string{"outcome", "intent", "verdict", "finding", "admin", "system"}},
 		{Name: "also", Label: "Also list", Value: get("also"), Options: []string{"intent", "verdict", "intent,verdict"}},
 		{Name: "request_id", Label: "Request id", Value: get("request_id"), Hint: "AWS’s, or event id"},
@@ -134,15 +134,6 @@ func errorClasses() []string {
 		list = append(list, string(c))
 	}
 	return list
-}
-
-// States are the states to filter by: those of an attempt, then those of a
-// finding.
-func States() []string {
-	return []string{
-		"not_applicable", "derived", "not_expected", "pending", "late", "matched", "matched_weak", "mismatched", "missing", "unknown", "ambiguous",
-		"covered", "bypass", "known_direct", "foreign_instance", "amended",
-	}
 }
 
 // chip is a filter that is set, and the address without it.

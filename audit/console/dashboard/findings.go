@@ -75,16 +75,10 @@ type tab struct {
 	Tone       tone
 }
 
-// FindingStates are those to look at. The last three are expected, and only listed
-// when they are asked for.
-func FindingStates() []string {
-	return []string{"bypass", "missing", "mismatched", "ambiguous", "foreign_instance", "amended", "known_direct", "covered"}
-}
-
 // Tabs are the states to look at, with what is open of each.
 func (v Findings) Tabs() []tab {
 	list := []tab{{Name: "all", Link: v.path("", v.Which, ""), Current: v.State == ""}}
-	for _, state := range FindingStates() {
+	for _, state := range index.FindingStates() {
 		t := tab{Name: words(state), Link: v.path(state, v.Which, ""), Current: v.State == state}
 		for _, o := range v.Counts {
 			if o.State == state && o.Count > 0 {
