@@ -40,13 +40,16 @@ func (f *Filter) Match(e *Event) bool {
 		equal(f.ErrorClass, e.ErrorClass) &&
 		equal(f.State, e.State) &&
 		equal(f.Kind, e.Kind) &&
-		(f.Since.IsZero() || !e.Time.Before(f.Since)) &&
-		(f.Until.IsZero() || e.Time.Before(f.Until)) &&
+		f.during(e.Time) &&
 		(f.RequestID == "" || f.hasRequestID(e)) &&
 		(f.Q == "" || f.hasText(e))
 }
 
 func equal[T ~string](want, got T) bool { return want == "" || want == got }
+
+func (f *Filter) during(t time.Time) bool {
+	return (f.Since.IsZero() || !t.Before(f.Since)) && (f.Until.IsZero() || t.Before(f.Until))
+}
 
 func (f *Filter) hasRequestID(e *Event) bool {
 	if e.ID == f.RequestID || e.Fill != nil && e.Fill.RequestID == f.RequestID {
@@ -79,7 +82,7 @@ func (f *Filter) hasText(e *Event) bool {
 	return false
 }
 
-func containsFold(s, part string) bool {
+func containsFold[T string | []byte](s T, part string) bool {
 	for ; len(s) >= len(part); s = s[1:] {
 		n := 0
 		for n < len(part) && lower(s[n]) == lower(part[n]) {
