@@ -43,7 +43,7 @@ type Observer interface {
 	Indexed(entries int, took time.Duration)
 	// Lag: so many entries of the journal are not indexed.
 	Lag(entries uint64)
-	// Rebuilt: the index was started anew, for one of Reasons.
+	// Rebuilt: the index was started anew, for one of the reasons below.
 	Rebuilt(reason string)
 }
 
@@ -57,13 +57,6 @@ const (
 	ReasonReplaced   = "replaced"    // the file was deleted or exchanged under a running index
 	ReasonAsked      = "asked"       // somebody called Rebuild
 )
-
-// Reasons returns the closed set.
-func Reasons() []string {
-	return []string{
-		ReasonAbsent, ReasonSchema, ReasonForeign, ReasonDamaged, ReasonRolledBack, ReasonReplaced, ReasonAsked,
-	}
-}
 
 // Config says what an index follows and where it stands.
 type Config struct {

@@ -54,7 +54,7 @@ type Config struct {
 type Observer interface {
 	// Signed: a checkpoint is durable. Took is from reading the journal on.
 	Signed(size uint64, took time.Duration)
-	// Failed: a step did not succeed and will be tried again. It is one of Steps.
+	// Failed: a step did not succeed and will be tried again. It is one of those below.
 	Failed(step string)
 }
 
@@ -65,9 +65,6 @@ const (
 	StepCheckpoint = "checkpoint" // signing, comparing, writing the checkpoint
 	StepCopy       = "copy"       // giving a copy to a sink
 )
-
-// Steps returns the closed set.
-func Steps() []string { return []string{StepRead, StepTiles, StepCheckpoint, StepCopy} }
 
 type noObserver struct{}
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -278,8 +277,4 @@ func publicNames(configured []string, addr net.Addr) []string {
 		return []string{addr.String()}
 	}
 	return []string{addr.String(), net.JoinHostPort("localhost", port)}
-}
-
-func (s *service) String() string {
-	return fmt.Sprintf("proxy %s, admin %s", s.callersListener.Addr(), s.adminListener.Addr())
 }
