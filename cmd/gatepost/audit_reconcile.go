@@ -39,13 +39,15 @@ that they could not be compared.`,
   gatepost audit reconcile --trail trail --config gatepost.yaml --output json   # with its known_direct rules`,
 		Args: noArguments,
 	}
-	paths := cmd.Flags().StringArray("trail", nil, "`directory or file` of CloudTrail log files, repeatable")
-	_ = cmd.MarkFlagRequired("trail")
+	paths := cmd.Flags().StringArray("trail", nil, "`directory or file` of CloudTrail log files, repeatable (required)")
 	keys := cmd.Flags().String("trail-keys", "", "`directory` of CloudTrail's public keys")
 	_ = cmd.MarkFlagDirname("trail-keys")
 	output := addChoice(cmd, "output", "o", "table for people, or one object", true, "table", "json")
 	addLogFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if len(*paths) == 0 {
+			return misuse("say where CloudTrail's log files are: --trail with a directory or a file")
+		}
 		dir, err := p.logDir(cmd)
 		if err != nil {
 			return err
