@@ -15,9 +15,9 @@ type Outline struct {
 	Cache    CacheResult // of calls
 }
 
-// ParseOutline reads the outline of a line that is in canonical form, twenty times
-// as fast as [ParseLine] and without an allocation. Of other lines it reads
-// something or nothing: only [ParseLine] tells them apart.
+// ParseOutline reads the outline of a line that is in canonical form, many times as
+// fast as [ParseLine] and without an allocation. Of other lines it reads something
+// or nothing: only [ParseLine] tells them apart.
 func ParseOutline(line []byte) (o Outline, ok bool) {
 	if o.Index, ok = ParseHead(line); !ok {
 		return Outline{}, false
