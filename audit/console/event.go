@@ -20,33 +20,34 @@ const (
 	proofPatience  = 3 * time.Second
 )
 
-// story is everything that the log has about one event.
-type story struct {
+// Story is everything that the log has about one event, with lines as they are
+// stored: the answer of /api/v1/events/{id}.
+type Story struct {
 	Event            json.RawMessage   `json:"event"`
 	State            string            `json:"state,omitempty"`
 	Intent           json.RawMessage   `json:"intent,omitempty"`
-	Attempts         []attempt         `json:"attempts"`
+	Attempts         []Attempt         `json:"attempts"`
 	Verdicts         []json.RawMessage `json:"verdicts"`
 	Findings         []json.RawMessage `json:"findings"`
-	About            []json.RawMessage `json:"about,omitempty"`
+	About            []json.RawMessage `json:"about,omitempty"` // other events that name this one
 	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
-	Fill             *fill             `json:"fill,omitempty"`
+	Fill             *Fill             `json:"fill,omitempty"`
 
 	event *audit.Event
 }
 
-// fill is the call to AWS whose answer was given again, with what is known about
+// Fill is the call to AWS whose answer was given again, with what is known about
 // it: CloudTrail has no record of the call that it was given to.
-type fill struct {
+type Fill struct {
 	EventID          string            `json:"event_id"`
 	State            string            `json:"state,omitempty"` // none if the log does not have the call
 	Verdicts         []json.RawMessage `json:"verdicts"`
 	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
 }
 
-// attempt is a request to AWS with what CloudTrail has been found to say about it
+// Attempt is a request to AWS with what CloudTrail has been found to say about it
 // so far.
-type attempt struct {
+type Attempt struct {
 	RequestID         string `json:"request_id,omitempty"`
 	Status            int    `json:"status,omitempty"`
 	ErrorCode         string `json:"error_code,omitempty"`
@@ -85,7 +86,7 @@ func (c *Console) event(w http.ResponseWriter, r *http.Request) error {
 
 // cloudTrailRecord returns the record that an event names, or a call's last attempt
 // that has one.
-func (c *Console) cloudTrailRecord(ctx context.Context, s *story) (record json.RawMessage, err error) {
+func (c *Console) cloudTrailRecord(ctx context.Context, s *Story) (record json.RawMessage, err error) {
 	id := s.event.CloudTrailEventID
 	for _, a := range s.Attempts {
 		id = cmp.Or(a.CloudTrailEventID, id)
@@ -100,11 +101,11 @@ func (c *Console) cloudTrailRecord(ctx context.Context, s *story) (record json.R
 }
 
 // fill tells of the call that filled the cache.
-func (c *Console) fill(ctx context.Context, id string) (*fill, error) {
-	f := &fill{EventID: id, Verdicts: []json.RawMessage{}}
+func (c *Console) fill(ctx context.Context, id string) (*Fill, error) {
+	f := &Fill{EventID: id, Verdicts: []json.RawMessage{}}
 	entries, err := c.cfg.Index.Get(ctx, id)
 	if err == nil {
-		var s *story
+		var s *Story
 		if s, err = tell(id, entries); err == nil {
 			f.State, f.Verdicts = s.State, s.Verdicts
 			f.CloudTrailRecord, err = c.cloudTrailRecord(ctx, s)
@@ -129,7 +130,7 @@ func (c *Console) recordMissing(w http.ResponseWriter, r *http.Request, action s
 }
 
 // lookup finds the event that the request's path names.
-func (c *Console) lookup(r *http.Request) (*story, error) {
+func (c *Console) lookup(r *http.Request) (*Story, error) {
 	id, entries, err := c.find(r.Context(), queryOf(r).id)
 	switch {
 	case errors.Is(err, index.ErrNotFound):
@@ -186,8 +187,8 @@ func inFlight(entries []index.Entry) bool {
 
 // tell sorts the entries that an event's id leads to, which are in the log's
 // order: the event's own, and those about it.
-func tell(id string, entries []index.Entry) (*story, error) {
-	s := &story{Attempts: []attempt{}, Verdicts: []json.RawMessage{}, Findings: []json.RawMessage{}}
+func tell(id string, entries []index.Entry) (*Story, error) {
+	s := &Story{Attempts: []Attempt{}, Verdicts: []json.RawMessage{}, Findings: []json.RawMessage{}}
 	var event *audit.Event
 	verdicts := make(map[int]*audit.Event) // the newest on each attempt
 	for i := range entries {
@@ -213,7 +214,7 @@ func tell(id string, entries []index.Entry) (*story, error) {
 	}
 	s.event = event
 	for i, a := range event.Attempts {
-		merged := attempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
+		merged := Attempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
 		if v := verdicts[i]; v != nil {
 			merged.State, merged.Evidence, merged.CloudTrailEventID = v.State, v.Evidence, v.CloudTrailEventID
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/console"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
@@ -130,7 +131,7 @@ type eventStory struct {
 	event  *record // the outcome of a call; the line itself for other kinds
 	intent *record
 	about  []record // verdicts and others about it, newest first while reading
-	fill   *fillStory
+	fill   *console.Fill
 	record json.RawMessage // CloudTrail's
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/archive"
+	"github.com/gatepost-proxy/gatepost/audit/console"
 )
 
 // cloudTrailRecords has CloudTrail's records, as far as they were seen; an
@@ -59,7 +60,7 @@ func (r *storyReader) read(ctx context.Context, id string) (eventStory, error) {
 		if err != nil {
 			return eventStory{}, err
 		}
-		story.fill = &fillStory{EventID: f.EventID, Verdicts: filled.lines(audit.KindVerdict)}
+		story.fill = &console.Fill{EventID: f.EventID, Verdicts: filled.lines(audit.KindVerdict)}
 		if filled.event != nil {
 			story.fill.State = filled.state()
 			if story.fill.CloudTrailRecord, err = r.record(ctx, &filled); err != nil {
@@ -117,29 +118,11 @@ func (r *storyReader) record(ctx context.Context, s *eventStory) (json.RawMessag
 	return r.records.Record(ctx, id)
 }
 
-// fillStory is the call to AWS whose answer was given again.
-type fillStory struct {
-	EventID          string            `json:"event_id"`
-	State            string            `json:"state,omitempty"`
-	Verdicts         []json.RawMessage `json:"verdicts"`
-	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
-}
-
-// judgedAttempt is a request to AWS with the newest verdict on it.
-type judgedAttempt struct {
-	RequestID         string `json:"request_id,omitempty"`
-	Status            int    `json:"status,omitempty"`
-	ErrorCode         string `json:"error_code,omitempty"`
-	DurationUS        int64  `json:"duration_us,omitempty"`
-	State             string `json:"state,omitempty"`
-	Evidence          string `json:"evidence,omitempty"`
-	CloudTrailEventID string `json:"cloudtrail_event_id,omitempty"`
-}
-
-func (s *eventStory) attempts() []judgedAttempt {
-	list := []judgedAttempt{}
+// attempts are the requests to AWS, each with the newest verdict on it.
+func (s *eventStory) attempts() []console.Attempt {
+	list := []console.Attempt{}
 	for i, a := range s.event.event.Attempts {
-		judged := judgedAttempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
+		judged := console.Attempt{RequestID: a.RequestID, Status: a.Status, ErrorCode: a.ErrorCode, DurationUS: a.DurationUS}
 		for _, r := range s.about {
 			if v := &r.event; v.Kind == audit.KindVerdict && v.OfAttempt == i {
 				judged.State, judged.Evidence, judged.CloudTrailEventID = v.State, v.Evidence, v.CloudTrailEventID
@@ -176,22 +159,9 @@ func (s *eventStory) lines(kinds ...audit.Kind) []json.RawMessage {
 	return list
 }
 
-// storyJSON is a story as the API has it, whose lines are as they are stored.
-type storyJSON struct {
-	Event            json.RawMessage   `json:"event"`
-	State            string            `json:"state,omitempty"`
-	Intent           json.RawMessage   `json:"intent,omitempty"`
-	Attempts         []judgedAttempt   `json:"attempts"`
-	Verdicts         []json.RawMessage `json:"verdicts"`
-	Findings         []json.RawMessage `json:"findings"`
-	About            []json.RawMessage `json:"about,omitempty"` // other events that name this one
-	CloudTrailRecord json.RawMessage   `json:"cloudtrail_record,omitempty"`
-	Fill             *fillStory        `json:"fill,omitempty"`
-}
-
 // writeJSON prints one object that holds the lines as they are stored.
 func (s *eventStory) writeJSON(p *program) error {
-	doc := storyJSON{
+	doc := console.Story{
 		Event: s.event.line, State: s.state(), Attempts: s.attempts(),
 		Verdicts: s.lines(audit.KindVerdict), Findings: s.lines(audit.KindFinding),
 		About:            s.lines(audit.KindAdmin, audit.KindSystem, audit.KindOutcome, audit.KindIntent),
@@ -250,7 +220,7 @@ func (p *program) showServer(ctx context.Context, s *server, want eventName, out
 			return err
 		}
 	}
-	var doc storyJSON
+	var doc console.Story
 	if err := s.getJSON(ctx, "/api/v1/events/"+want.id, nil, &doc); err != nil {
 		return err
 	}
