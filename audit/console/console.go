@@ -19,7 +19,7 @@ type Console struct {
 	handler http.Handler
 	limits  limits
 	slots   slots
-	tail    tail
+	tail    *tail
 
 	pages    *dashboard.Pages
 	now      nowViews
@@ -36,7 +36,7 @@ func New(c Config) *Console {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Console{cfg: c, log: c.Logger, closing: make(chan struct{}), pages: dashboard.New(), exports: make(chan struct{}, maxExports), tail: tail{log: c.Log}}
+	s := &Console{cfg: c, log: c.Logger, closing: make(chan struct{}), pages: dashboard.New(), exports: make(chan struct{}, maxExports), tail: newTail(c.Log)}
 	s.gate = newGate(c.Tokens)
 	if c.Tokens != nil {
 		s.sessions = session.NewStore(c.Tokens)

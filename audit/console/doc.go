@@ -41,7 +41,13 @@
 // Lines leave as they are stored, byte for byte, so that their proofs hold. The
 // stream loses and repeats nothing, however often it is resumed: it reads the
 // log, not a copy of what happens. No client can make it hold more memory than a
-// buffer: who does not read is cut off, and resumes.
+// buffer: who does not read is cut off, and resumes. Who asks for the newest alone,
+// as pages do, is told what is left out.
+//
+// Viewers cost callers nothing that they could notice: the log's end is read once
+// for all streams, and held against each filter once; and while callers keep it
+// growing fast, streams together have a small share of the processors, and come
+// later.
 //
 // Errors are RFC 9457 documents; those about a parameter name it. /openapi.json
 // describes all of it, and a test holds it to what is served.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -71,15 +72,24 @@ func (o *eventWriter) beat(next uint64) {
 // gap says that entries are no longer in the log.
 func (o *eventWriter) gap(first, last uint64) {
 	o.id(last + 1)
-	o.buf = append(o.buf, `event: gap`+"\n"+`data: {"first":`...)
-	o.buf = strconv.AppendUint(o.buf, first, 10)
-	o.buf = append(o.buf, `,"last":`...)
-	o.buf = strconv.AppendUint(o.buf, last, 10)
-	o.buf = append(o.buf, "}\n\n"...)
+	o.buf = fmt.Appendf(o.buf, "event: gap\ndata: {\"first\":%d,\"last\":%d}\n\n", first, last)
+}
+
+// skipped are entries that a filter chooses and that are not sent.
+type skipped struct {
+	first, last uint64
+	count       int
+}
+
+// skipped says that entries are left out.
+func (o *eventWriter) skipped(s skipped) {
+	o.id(s.last + 1)
+	o.buf = fmt.Appendf(o.buf, "event: skipped\ndata: {\"first\":%d,\"last\":%d,\"count\":%d}\n\n", s.first, s.last, s.count)
 }
 
 func (o *eventWriter) empty() bool { return len(o.buf) == 0 }
 func (o *eventWriter) full() bool  { return len(o.buf) >= chunk }
+func (o *eventWriter) length() int { return len(o.buf) }
 func (o *eventWriter) discard()    { o.buf, o.resume = o.buf[:0], o.sent }
 
 // flush writes what has gathered.

@@ -38,16 +38,41 @@ func (c *Console) Described() (list []Described) {
 }
 
 // Tail is the shared end of the log.
-type Tail struct{ tail }
+type Tail struct{ *tail }
 
 // NewTail makes one.
-func NewTail(log Log) *Tail { return &Tail{tail{log: log}} }
+func NewTail(log Log) Tail { return Tail{newTail(log)} }
 
-// From returns the indices of what the tail has from an index on.
-func (t *Tail) From(next uint64) (indices []uint64, later time.Duration, ok bool) {
-	entries, later, ok := t.from(next)
-	for _, e := range entries {
-		indices = append(indices, e.event.Index)
-	}
-	return indices, later, ok
+// Viewer is a stream that follows it.
+type Viewer struct {
+	tail     *tail
+	audience *audience
 }
+
+// Join adds a stream with a query.
+func (t Tail) Join(raw string) (Viewer, error) {
+	q := newQuery()
+	err := q.parse(raw, slices.Concat(filterParameters, streamParameters))
+	return Viewer{t.tail, t.join(q)}, err
+}
+
+// Leave removes it.
+func (v Viewer) Leave() { v.tail.leave(v.audience) }
+
+// From returns the indices of what the tail has for it from an index on.
+func (v Viewer) From(next uint64) (indices []uint64, behind uint64, more <-chan struct{}, ok bool) {
+	entries, behind, more, ok := v.tail.from(v.audience, next)
+	for _, e := range entries {
+		indices = append(indices, e.index)
+	}
+	return indices, behind, more, ok
+}
+
+// Budget is the processor time that streams share.
+type Budget struct{ *budget }
+
+// NewBudget makes one.
+func NewBudget(log Log) Budget { return Budget{newBudget(log)} }
+
+// Spend waits until a cost is within it.
+func (b Budget) Spend(done <-chan struct{}, cost time.Duration) { b.spend(done, cost) }

@@ -1,23 +1,30 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
-	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 )
 
-// heartbeat shows both ends that the other is there, and tells a client whose
-// filter chooses little how far it has come. Middleboxes forget connections that
-// are idle for longer.
-const heartbeat = 15 * time.Second
+const (
+	// heartbeat shows both ends that the other is there, and tells a client whose
+	// filter chooses little how far it has come. Middleboxes forget connections that
+	// are idle for longer.
+	heartbeat = 15 * time.Second
 
-// looks is after how many entries without one that is chosen a stream looks up
-// from reading.
-const looks = 1024
+	// newestPace is how often a stream that is only sent the newest is sent some.
+	newestPace = 250 * time.Millisecond
+	// maxNewest is how many entries those are at most.
+	maxNewest = 100
+
+	// looks is after how many entries a stream that reads the log for itself looks
+	// up from reading.
+	looks = 1024
+)
 
 // end is why a stream ended.
 type end string
@@ -32,39 +39,61 @@ const (
 
 // follower reads the log for one stream.
 type follower struct {
-	log     Log
-	tail    *tail
-	filter  *query
-	next    uint64 // entries below it are dealt with
-	out     *eventWriter
-	allowed func() bool
-	flushed time.Time // when catchUp last did
+	log      Log
+	tail     *tail
+	audience *audience
+	newest   int    // so many entries are sent at a time, and those before them are left out; 0 is all
+	next     uint64 // entries below it are dealt with
+	out      *eventWriter
+	allowed  func() bool
+	closing  <-chan struct{}
+
+	held    []*entry // what the next flush sends, of a stream of the newest
+	skipped skipped  // what it leaves out
+	flushed time.Time
 }
 
 // follow sends the entries that the filter chooses until there is a reason to
-// end. It reads what is there, then waits for more: nothing happens between the
-// two that it does not see, for the watch began before the reading.
-func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, error) {
+// end. The log's end comes from the tail; what stands before that is read here.
+func (f *follower) follow(ctx context.Context) (end, error) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	f.out.progress(f.next)
+	beating := false
 	for {
-		grown := f.log.Watch()
-		why, err := f.catchUp(ctx, closing)
-		if why == endUnreadable {
-			f.flush() // what stands before that place is sound
+		entries, behind, more, ok := f.tail.from(f.audience, f.next)
+		if !ok {
+			why, err := f.readLog(ctx)
+			if why == endUnreadable {
+				if why := f.flush(ctx); why != "" { // what stands before that place is sound
+					return why, nil
+				}
+			}
+			if why != "" {
+				return why, err
+			}
+			continue
 		}
-		if why != "" {
-			return why, err
+		if why := f.takeAll(ctx, entries); why != "" {
+			return why, nil
 		}
-		if why := f.flush(); why != "" {
+		f.next = behind
+		if beating {
+			f.release()
+			f.out.beat(f.next)
+			beating = false
+		}
+		if why := f.flush(ctx); why != "" {
 			return why, nil
 		}
 		select {
-		case <-grown:
+		case <-more:
+			if why := f.rest(ctx); why != "" {
+				return why, nil
+			}
 		case <-beat.C:
-			f.out.beat(f.next)
-		case <-closing:
+			beating = true
+		case <-f.closing:
 			return endShutdown, nil
 		case <-ctx.Done():
 			return endGone, nil
@@ -72,31 +101,26 @@ func (f *follower) follow(ctx context.Context, closing <-chan struct{}) (end, er
 	}
 }
 
-// catchUp reads to the end of the log.
-func (f *follower) catchUp(ctx context.Context, closing <-chan struct{}) (end, error) {
-	f.flushed = time.Now()
-	for {
-		entries, later, ok := f.tail.from(f.next)
-		if !ok {
-			return f.readLog(ctx, closing)
-		}
-		if later > 0 {
-			time.Sleep(later) // shorter than anybody waits for an end
-			continue
-		}
-		for i := range entries {
-			if why := f.take(ctx, closing, f.next, entries[i].line, &entries[i].event); why != "" {
-				return why, nil
-			}
-		}
-		return "", nil
+// takeAll deals with entries that the filter chooses.
+func (f *follower) takeAll(ctx context.Context, entries []*entry) end {
+	if f.newest > 0 {
+		f.hold(entries...)
+		return ""
 	}
+	for _, e := range entries {
+		if why := f.send(ctx, e.index, e.line); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
-// readLog is catchUp for what the tail has not got.
-func (f *follower) readLog(ctx context.Context, closing <-chan struct{}) (end, error) {
+// readLog reads to the end that the log has now.
+func (f *follower) readLog(ctx context.Context) (end, error) {
+	began := time.Now()
 	for line, err := range f.log.Read(f.next) {
 		if missing, ok := errors.AsType[*journal.MissingError](err); ok {
+			f.release()
 			f.out.gap(missing.First, missing.Last)
 			f.next = missing.Last + 1
 			continue
@@ -104,67 +128,112 @@ func (f *follower) readLog(ctx context.Context, closing <-chan struct{}) (end, e
 		if err != nil {
 			return endUnreadable, err
 		}
-		e, err := audit.ParseLine(line.Bytes)
+		chosen, err := f.audience.filter.match(line.Bytes)
 		if err != nil {
 			return endUnreadable, err
 		}
-		if why := f.take(ctx, closing, line.Index, line.Bytes, &e); why != "" {
-			return why, nil
+		switch {
+		case chosen && f.newest > 0:
+			f.hold(&entry{index: line.Index, line: bytes.Clone(line.Bytes)})
+		case chosen:
+			if why := f.send(ctx, line.Index, line.Bytes); why != "" {
+				return why, nil
+			}
+		}
+		if f.next = line.Index + 1; f.next%looks == 0 {
+			if why := f.lookUp(ctx, time.Since(began)); why != "" {
+				return why, nil
+			}
+			began = time.Now()
 		}
 	}
 	return "", nil
 }
 
-// take deals with an entry, and looks up from time to time.
-func (f *follower) take(ctx context.Context, closing <-chan struct{}, index uint64, line []byte, e *audit.Event) end {
-	f.next = index + 1
-	if f.filter.match(e) {
-		f.out.event(index, line)
-	}
-	if f.out.full() {
-		if why := f.flush(); why != "" {
-			return why
-		}
-		f.flushed = time.Now()
-	}
-	if f.next%looks != 0 {
-		return ""
-	}
+// lookUp is called from time to time during a long reading.
+func (f *follower) lookUp(ctx context.Context, cost time.Duration) end {
 	select {
-	case <-closing:
+	case <-f.closing:
 		return endShutdown
 	case <-ctx.Done():
 		return endGone
 	default:
 	}
-	if time.Since(f.flushed) >= heartbeat {
-		f.out.beat(f.next)
-		if why := f.flush(); why != "" {
-			return why
-		}
-		f.flushed = time.Now()
+	f.tail.budget.spend(ctx.Done(), cost)
+	if time.Since(f.flushed) < heartbeat {
+		return ""
+	}
+	f.release()
+	f.out.beat(f.next)
+	return f.flush(ctx)
+}
+
+// send writes an entry, by and by.
+func (f *follower) send(ctx context.Context, index uint64, line []byte) end {
+	f.next = index + 1
+	f.out.event(index, line)
+	if f.out.full() {
+		return f.flush(ctx)
 	}
 	return ""
 }
 
+// hold keeps the newest entries for the next flush.
+func (f *follower) hold(entries ...*entry) {
+	f.held = append(f.held, entries...)
+	if over := len(f.held) - f.newest; over > 0 {
+		if f.skipped.count == 0 {
+			f.skipped.first = f.held[0].index
+		}
+		f.skipped.last = f.held[over-1].index
+		f.skipped.count += over
+		f.held = slices.Clone(f.held[over:]) // or what is left out stays in memory
+	}
+}
+
+// release writes what is held, by and by.
+func (f *follower) release() {
+	if f.skipped.count > 0 {
+		f.out.skipped(f.skipped)
+		f.skipped = skipped{}
+	}
+	for _, e := range f.held {
+		f.out.event(e.index, e.line)
+	}
+	f.held = nil
+}
+
 // flush sends what has gathered, if the bearer may still have it.
-func (f *follower) flush() end {
+func (f *follower) flush(ctx context.Context) end {
+	f.release()
 	if f.out.empty() {
 		return ""
 	}
+	f.flushed = time.Now()
 	if !f.allowed() {
 		f.out.discard()
 		return endRevoked
 	}
-	return f.out.flush()
+	cost := time.Duration(f.out.length()) * byteCost
+	if why := f.out.flush(); why != "" {
+		return why
+	}
+	f.tail.budget.spend(ctx.Done(), cost)
+	return ""
 }
 
-// match is that of the filter. Without a kind, neither intents nor verdicts are
-// chosen unless they are asked for, as on a page of events.
-func (q *query) match(e *audit.Event) bool {
-	hidden := e.Kind == audit.KindIntent || e.Kind == audit.KindVerdict
-	if hidden && q.filter.Kind == "" && !slices.Contains(q.also, e.Kind) {
-		return false
+// rest leaves the newest time to come together.
+func (f *follower) rest(ctx context.Context) end {
+	wait := newestPace - time.Since(f.flushed)
+	if f.newest == 0 || wait <= 0 {
+		return ""
 	}
-	return q.filter.Match(e)
+	select {
+	case <-time.After(wait):
+		return ""
+	case <-f.closing:
+		return endShutdown
+	case <-ctx.Done():
+		return endGone
+	}
 }

@@ -29,6 +29,7 @@ type query struct {
 	// after is the index behind which a stream begins: -1 for the first entry.
 	after    int64
 	hasAfter bool
+	newest   int // of a stream, how many entries are sent at a time; 0 for all
 
 	step time.Duration
 
@@ -129,6 +130,14 @@ var (
 	}
 	streamParameters = []parameter{
 		{name: "after", set: func(q *query, value string) error { return q.setAfter(value) }},
+		{name: "newest", set: func(q *query, value string) error {
+			n, ok := parseNumber(value)
+			if !ok || n < 1 || n > maxNewest {
+				return fmt.Errorf("has to be a number from 1 to %d", maxNewest)
+			}
+			q.newest = int(n)
+			return nil
+		}},
 	}
 	summaryParameters = []parameter{
 		sinceParameter, untilParameter,

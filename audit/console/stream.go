@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// maxStreams bounds what streams hold: each has a goroutine, a connection, a
-	// file and a buffer. No token may take them all.
-	maxStreams         = 128
-	maxStreamsOfOne    = 16
+	// maxStreams bounds what streams hold: each has a goroutine, a connection and a
+	// buffer. No token may take them all; without tokens everybody has one name.
+	maxStreams         = 512
+	maxStreamsOfOne    = 128
 	streamsRetryAfter  = 10 * time.Second
 	lastEventID        = "Last-Event-ID"
 	detailTooManyOpen  = "Too many streams are open; close one, or come later."
@@ -57,8 +57,12 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	f := &follower{log: c.cfg.Log, tail: &c.tail, filter: q, next: next, out: out, allowed: c.allowed(r.Context())}
-	reason, err := f.follow(r.Context(), c.closing)
+	audience := c.tail.join(q)
+	defer c.tail.leave(audience)
+	f := &follower{
+		log: c.cfg.Log, tail: c.tail, audience: audience, newest: q.newest, next: next, out: out, allowed: c.allowed(r.Context()), closing: c.closing, flushed: time.Now(),
+	}
+	reason, err := f.follow(r.Context())
 	if err != nil {
 		c.log.WarnContext(r.Context(), "audit stream ends", slog.String("reason", string(reason)), slog.Any("err", err))
 	}

@@ -281,7 +281,7 @@ func TestTooManyStreams(t *testing.T) {
 	t.Parallel()
 	b := start(t, options{})
 	var open []*events
-	for range 16 {
+	for range 128 {
 		open = append(open, b.open(t, "", ""))
 	}
 	r := b.get(t, "/api/v1/stream")

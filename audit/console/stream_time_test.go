@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,8 +205,17 @@ func TestStuckClient(t *testing.T) {
 // times.
 type growing struct {
 	console.Log
-	grow func()
-	left int
+
+	mu    sync.Mutex // guards what follows, and is held while the log grows
+	grow  func() string
+	left  int
+	grown []string
+}
+
+func (g *growing) lines() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.grown
 }
 
 func (g *growing) Read(from uint64) iter.Seq2[journal.Line, error] {
@@ -215,8 +225,10 @@ func (g *growing) Read(from uint64) iter.Seq2[journal.Line, error] {
 				return
 			}
 		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		if g.left--; g.left >= 0 {
-			g.grow()
+			g.grown = append(g.grown, g.grow())
 		}
 	}
 }
@@ -226,26 +238,77 @@ func (g *growing) Read(from uint64) iter.Seq2[journal.Line, error] {
 func TestPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b *slowBench
-		var want []string
-		b = startSlow(t, func(log console.Log) console.Log {
-			return &growing{Log: log, left: 5, grow: func() {
-				_, outcome := call(len(want))
-				want = append(want, b.append(t, outcome)...)
+		var log *growing
+		b = startSlow(t, func(inner console.Log) console.Log {
+			log = &growing{Log: inner, left: 5, grow: func() string {
+				_, outcome := call(0)
+				return b.append(t, outcome)[0]
 			}}
+			return log
 		})
 		client, s := b.dial(t, "?kind=outcome")
 		defer client.Close()
 		began := time.Now()
 		for i := range 5 {
 			m, ok := s.next()
-			if !ok || m.data != want[i] {
-				t.Fatalf("%+v %t, want %s", m, ok, want[i])
+			if want := log.lines()[i]; !ok || m.data != want {
+				t.Fatalf("%+v %t, want %s", m, ok, want)
 			}
 		}
 		_, outcome := call(99)
 		s.want(t, b.append(t, outcome)[0])
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("that took %v", took)
+		}
+	})
+}
+
+// Who looks on is sent the newest of what comes together, and told what is left
+// out; whatever does not come together is all there.
+func TestNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startSlow(t, nil)
+		add := func(n int) (lines []string) {
+			for i := range n {
+				_, outcome := call(i)
+				lines = append(lines, b.append(t, outcome)...)
+			}
+			return lines
+		}
+		before := add(20) // behind the journal's own first line
+		client, s := b.dial(t, "?after=3&kind=outcome&newest=5")
+		defer client.Close()
+		wantSkipped := func(data, lastID string) {
+			t.Helper()
+			if m, ok := s.next(); !ok || m.name != "skipped" || m.data != data || m.lastID != lastID {
+				t.Fatalf("%+v %t, want %s", m, ok, data)
+			}
+		}
+		wantSkipped(`{"first":4,"last":15,"count":12}`, "15")
+		for _, line := range before[15:] {
+			s.want(t, line)
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		first := b.journal.Size()
+		slow := add(1)
+		s.want(t, slow[0])
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("an entry comes after %v", took)
+		}
+		fast := add(40)
+		wantSkipped(fmt.Sprintf(`{"first":%d,"last":%d,"count":35}`, first+1, first+35), fmt.Sprint(first+35))
+		for _, line := range fast[35:] {
+			s.want(t, line)
+		}
+		if took := time.Since(began); took < 250*time.Millisecond {
+			t.Errorf("the next come after %v", took)
+		}
+		for range 10 {
+			time.Sleep(time.Second)
+			for _, line := range add(5) {
+				s.want(t, line)
+			}
 		}
 	})
 }

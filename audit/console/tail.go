@@ -2,6 +2,9 @@ package console
 
 import (
 	"bytes"
+	"errors"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,89 +15,270 @@ const (
 	// pace is how often the log's end is read at most. A first entry is sent at
 	// once, and those of a busy log together.
 	pace = 100 * time.Millisecond
+	// passLines is after how many lines streams may have them, and others the
+	// processor.
+	passLines = 1024
 
-	// A tail keeps so many entries, of so many bytes, that no stream falls behind
-	// which is read at all.
-	maxTailEntries = 8192
-	maxTailBytes   = 8 << 20
+	// What the audiences keep together, so that no stream falls behind which is
+	// read at all; and what each keeps of it at least.
+	maxKeptBytes   = 16 << 20
+	minKeptEntries = maxNewest
 )
 
-// tail is the end of the log, read and parsed once for all streams: a hundred of
-// them cost the disk and the parser what one does. What it does not have, or
-// cannot read, a stream reads for itself.
+// tail follows the log for all streams that have come to its end. Each line is
+// read once, and held against each filter once, however many streams there are;
+// and a stream for which there is nothing sleeps. So a hundred viewers cost what
+// one does, but for what they are sent.
+//
+// It follows while it has streams. What it cannot read, each stream finds out for
+// itself.
 type tail struct {
-	log Log
+	log    Log
+	budget *budget
 
-	mu      sync.Mutex // guards what follows, and is held while the log is read
-	entries []*tailEntry
-	size    int       // of all lines, in bytes
-	end     uint64    // index behind the last of entries
-	read    time.Time // when that was
+	mu        sync.Mutex           // guards what follows
+	audiences map[string]*audience // by what the streams filter for
+	next      uint64               // the entries below it were held against the filters
+	stop      chan struct{}        // closed when the last stream leaves
 }
 
-// tailEntry does not change.
-type tailEntry struct {
+// audience is the streams that have a filter in common.
+type audience struct {
+	name    string
+	filter  *lineFilter
+	streams int
+
+	kept  []*entry // the newest that are chosen
+	bytes int      // their length
+	since uint64   // kept has all that are chosen from here on
+	grown chan struct{}
+}
+
+// entry does not change.
+type entry struct {
+	index uint64
 	line  []byte
-	event audit.Event
 }
 
-// from returns the entries from an index on, up to the log's end. It may say to
-// come back later, or that it has not got them.
-func (t *tail) from(next uint64) (entries []*tailEntry, later time.Duration, ok bool) {
+func newTail(log Log) *tail {
+	return &tail{log: log, budget: newBudget(log), audiences: make(map[string]*audience)}
+}
+
+// join adds a stream.
+func (t *tail) join(q *query) *audience {
+	values := make(url.Values)
+	for name, list := range q.values {
+		if name != "after" && name != "newest" { // which are no part of the filter
+			values[name] = list
+		}
+	}
+	name := values.Encode()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	size := t.log.Size()
-	if size > t.end+maxTailEntries { // nobody has looked for long
-		if size > next+maxTailEntries {
-			return nil, 0, false
-		}
-		t.restart(next)
+	if len(t.audiences) == 0 {
+		t.next, t.stop = t.log.Size(), make(chan struct{})
+		go t.follow(t.stop)
 	}
-	if next < t.end-uint64(len(t.entries)) {
-		return nil, 0, false
+	a := t.audiences[name]
+	if a == nil {
+		a = &audience{name: name, filter: newLineFilter(q), since: t.next, grown: make(chan struct{})}
+		t.audiences[name] = a
 	}
-	if t.end < size {
-		if later = pace - time.Since(t.read); later > 0 {
-			return nil, later, true
-		}
-		t.advance()
-		switch first := t.end - uint64(len(t.entries)); {
-		case next > t.end: // a stream has got past what is wrong
-			t.restart(next)
-		case next == t.end || next < first:
-			return nil, 0, false
-		}
-	}
-	return t.entries[uint64(len(t.entries))-(t.end-next):], 0, true
+	a.streams++
+	return a
 }
 
-// restart forgets what is before an index.
-func (t *tail) restart(next uint64) { t.entries, t.size, t.end = nil, 0, next }
-
-// advance reads what is new, as far as it is sound: what is wrong behind it is for
-// a stream to find and tell.
-func (t *tail) advance() {
-	for line, err := range t.log.Read(t.end) {
-		if err != nil || line.Index != t.end {
-			break
-		}
-		e, err := audit.ParseLine(line.Bytes)
-		if err != nil {
-			break
-		}
-		t.entries = append(t.entries, &tailEntry{bytes.Clone(line.Bytes), e})
-		t.size += len(line.Bytes)
-		t.end++
+// leave removes a stream.
+func (t *tail) leave(a *audience) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a.streams--; a.streams == 0 {
+		delete(t.audiences, a.name)
 	}
-	t.read = time.Now()
-	drop := max(0, len(t.entries)-maxTailEntries)
-	for i := range t.entries {
-		if i >= drop && t.size <= maxTailBytes {
+	if len(t.audiences) == 0 {
+		close(t.stop)
+	}
+}
+
+// from returns the entries from an index on that the audience's filter chooses,
+// the index behind what it has looked at, and a channel that is closed when there
+// are more. Without ok the log has to be read, up to that index at least.
+func (t *tail) from(a *audience, next uint64) (entries []*entry, behind uint64, more <-chan struct{}, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if next < a.since {
+		return nil, a.since, nil, false
+	}
+	first, _ := slices.BinarySearchFunc(a.kept, next, func(e *entry, next uint64) int {
+		if e.index < next {
+			return -1
+		}
+		return 1
+	})
+	return a.kept[first:len(a.kept):len(a.kept)], max(next, t.next), a.grown, true
+}
+
+// follow runs until the last stream has left.
+func (t *tail) follow(stop chan struct{}) {
+	for {
+		grown := t.log.Watch()
+		began := time.Now()
+		for t.pass(stop) {
+		}
+		select {
+		case <-grown:
+		case <-stop:
+			return
+		}
+		if rest := pace - time.Since(began); rest > 0 {
+			select {
+			case <-time.After(rest):
+			case <-stop:
+				return
+			}
+		}
+	}
+}
+
+// pass holds a number of new lines against the filters, and tells whether there
+// may be more.
+func (t *tail) pass(stop chan struct{}) bool {
+	t.mu.Lock()
+	next := t.next
+	var filters []*lineFilter
+	var audiences []*audience
+	for _, a := range t.audiences {
+		filters, audiences = append(filters, a.filter), append(audiences, a)
+	}
+	t.mu.Unlock()
+
+	chosen := make([][]*entry, len(filters))
+	lines, sound := 0, true
+	began := time.Now()
+	for line, err := range t.log.Read(next) {
+		if err != nil || line.Index != next {
+			sound = false
 			break
 		}
-		t.size -= len(t.entries[i].line)
-		drop = max(drop, i+1)
+		if sound = choose(filters, line.Index, line.Bytes, chosen); !sound {
+			break
+		}
+		next++
+		if lines++; lines == passLines {
+			break
+		}
+	}
+	t.publish(stop, next, audiences, chosen, sound)
+	t.budget.spend(stop, time.Since(began))
+	select {
+	case <-stop:
+		return false
+	default:
+		return lines == passLines
+	}
+}
+
+// choose adds a line to what each of the filters that choose it has chosen.
+func choose(filters []*lineFilter, index uint64, line []byte, chosen [][]*entry) (sound bool) {
+	outline, ok := audit.ParseOutline(line)
+	if !ok {
+		return false
+	}
+	var e *entry
+	for i, f := range filters {
+		ok, err := f.matchOutlined(line, &outline)
+		if err != nil {
+			return false
+		}
+		if !ok {
+			continue
+		}
+		if e == nil {
+			e = &entry{index: index, line: bytes.Clone(line)}
+		}
+		chosen[i] = append(chosen[i], e)
+	}
+	return true
+}
+
+// publish gives the audiences what was chosen for them of the entries below next.
+func (t *tail) publish(stop chan struct{}, next uint64, audiences []*audience, chosen [][]*entry, sound bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stop != stop {
+		return // all have left, and others have come
+	}
+	t.next = next
+	for i, a := range audiences {
+		a.add(chosen[i], maxKeptBytes/max(1, len(t.audiences)))
+	}
+	if !sound {
+		// What cannot be read is for the streams to find and to tell.
+		t.next = max(next, t.log.Size())
+	}
+	for _, a := range t.audiences {
+		if !sound || !slices.Contains(audiences, a) { // it has come meanwhile
+			a.since = t.next
+			a.wake()
+		}
+	}
+}
+
+// add is called with the tail locked.
+func (a *audience) add(entries []*entry, bound int) {
+	if len(entries) == 0 {
+		return
+	}
+	a.kept = append(a.kept, entries...)
+	for _, e := range entries {
+		a.bytes += len(e.line)
+	}
+	drop := 0
+	for ; len(a.kept)-drop > minKeptEntries && a.bytes > bound; drop++ {
+		a.bytes -= len(a.kept[drop].line)
+		a.since = a.kept[drop].index + 1
 	}
 	// Streams may be looking at what is dropped: it is left as it is.
-	t.entries = t.entries[drop:]
+	a.kept = a.kept[drop:]
+	a.wake()
+}
+
+func (a *audience) wake() {
+	close(a.grown)
+	a.grown = make(chan struct{})
+}
+
+// lineFilter chooses lines as a query does.
+type lineFilter struct {
+	lines  *audit.LineFilter
+	hidden []audit.Kind
+}
+
+// newLineFilter makes one. Without a kind, neither intents nor verdicts are chosen
+// unless they are asked for, as on a page of events.
+func newLineFilter(q *query) *lineFilter {
+	f := &lineFilter{lines: audit.NewLineFilter(q.filter)}
+	for _, kind := range []audit.Kind{audit.KindIntent, audit.KindVerdict} {
+		if q.filter.Kind == "" && !slices.Contains(q.also, kind) {
+			f.hidden = append(f.hidden, kind)
+		}
+	}
+	return f
+}
+
+var errNoLine = errors.New("not a line of the log")
+
+func (f *lineFilter) match(line []byte) (bool, error) {
+	outline, ok := audit.ParseOutline(line)
+	if !ok {
+		return false, errNoLine
+	}
+	return f.matchOutlined(line, &outline)
+}
+
+func (f *lineFilter) matchOutlined(line []byte, outline *audit.Outline) (bool, error) {
+	if slices.Contains(f.hidden, outline.Kind) {
+		return false, nil
+	}
+	return f.lines.Match(line, outline)
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,21 +86,52 @@ func TestStreamsShare(t *testing.T) {
 
 // lines is a log of which some entries are damaged, or gone.
 type lines struct {
+	mu      sync.Mutex // guards what follows
 	size    uint64
+	grown   chan struct{}
 	damaged map[uint64]bool
 	gone    map[uint64]bool
-	reads   int
+	long    bool
+	reads   atomic.Int64
 }
 
-func (l *lines) Size() uint64           { return l.size }
-func (l *lines) Watch() <-chan struct{} { return nil }
+func (l *lines) grow(n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.size += n
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
+}
+
+func (l *lines) Size() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.size
+}
+
+func (l *lines) Watch() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.grown == nil {
+		l.grown = make(chan struct{})
+	}
+	return l.grown
+}
 
 func (l *lines) Read(from uint64) iter.Seq2[journal.Line, error] {
-	l.reads++
+	size := l.Size()
+	if from < size {
+		l.reads.Add(1)
+	}
 	return func(yield func(journal.Line, error) bool) {
-		for i := from; i < l.size; i++ {
+		for i := from; i < size; i++ {
 			_, e := call(int(i))
 			e.Index = i
+			if l.long {
+				e.UserAgent, e.Path = strings.Repeat("x", 1000), strings.Repeat("y", 4000)
+			}
 			line := journal.Line{Index: i, Bytes: audit.AppendLine(nil, &e)}
 			if l.damaged[i] {
 				line.Bytes = []byte("damaged")
@@ -111,60 +143,164 @@ func (l *lines) Read(from uint64) iter.Seq2[journal.Line, error] {
 	}
 }
 
+func span(from, to, step uint64) (list []uint64) {
+	for i := from; i < to; i += step {
+		list = append(list, i)
+	}
+	return list
+}
+
+// followed is a tail of a log, and streams that ask for all, for one in three, and
+// for nothing.
+func followed(t *testing.T, size uint64) (log *lines, all, some, none console.Viewer) {
+	t.Helper()
+	log = &lines{size: size}
+	tail := console.NewTail(log)
+	join := func(query string) console.Viewer {
+		v, err := tail.Join(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(v.Leave) // or the bubble never ends
+		return v
+	}
+	return log, join(""), join("principal=installer-1"), join("principal=nobody&after=7")
+}
+
+func want(t *testing.T, v console.Viewer, next uint64, indices []uint64, behind uint64, ok bool) (more <-chan struct{}) {
+	t.Helper()
+	got, at, more, found := v.From(next)
+	if found != ok || at != behind || !slices.Equal(got, indices) {
+		t.Errorf("from %d: %v to %d, %t; want %v to %d, %t", next, got, at, found, indices, behind, ok)
+	}
+	return more
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// The log's end is read once for all, and who has no use for it is left alone.
 func TestTail(t *testing.T) {
 	t.Parallel()
-	span := func(from, to uint64) (list []uint64) {
-		for i := from; i < to; i++ {
-			list = append(list, i)
-		}
-		return list
-	}
 	synctest.Test(t, func(t *testing.T) {
-		log := &lines{size: 100_000, damaged: map[uint64]bool{}, gone: map[uint64]bool{}}
+		log, all, some, none := followed(t, 9000)
+		moreOfAll, moreOfNone := want(t, all, 9000, nil, 9000, true), want(t, none, 9000, nil, 9000, true)
+		log.grow(6)
+		synctest.Wait() // a first entry comes at once
+		if log.reads.Load() != 1 || !closed(moreOfAll) || closed(moreOfNone) {
+			t.Errorf("%d reads, %t, %t", log.reads.Load(), closed(moreOfAll), closed(moreOfNone))
+		}
+		want(t, all, 9000, span(9000, 9006, 1), 9006, true)
+		want(t, all, 9004, span(9004, 9006, 1), 9006, true)
+		want(t, some, 9000, span(9001, 9006, 3), 9006, true)
+		want(t, some, 9005, nil, 9006, true)
+		want(t, none, 9000, nil, 9006, true)
+		want(t, all, 8999, nil, 9000, false) // is for whoever wants it to read
+		want(t, all, 9010, nil, 9010, true)  // has been read by him
+
+		for range 10 { // and others together
+			log.grow(3)
+			synctest.Wait()
+		}
+		if log.reads.Load() != 1 {
+			t.Errorf("%d reads at once", log.reads.Load())
+		}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if log.reads.Load() != 2 {
+			t.Errorf("%d reads a tenth of a second later", log.reads.Load())
+		}
+		want(t, some, 9005, span(9007, 9036, 3), 9036, true)
+		if closed(moreOfNone) {
+			t.Error("there is something for nobody")
+		}
+	})
+}
+
+// A stream that comes later has nothing of what went before, and nothing is left
+// of one that has gone.
+func TestTailJoin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{size: 50}
 		tail := console.NewTail(log)
-		want := func(next uint64, indices []uint64, ok bool) {
-			t.Helper()
-			got, later, found := tail.From(next)
-			if later > 0 {
-				time.Sleep(later)
-				got, _, found = tail.From(next)
-			}
-			if found != ok || !slices.Equal(got, indices) {
-				t.Errorf("from %d: %d entries, %t; want %d, %t", next, len(got), found, len(indices), ok)
-			}
+		first, _ := tail.Join("")
+		log.grow(10)
+		synctest.Wait()
+		same, _ := tail.Join("after=3")
+		other, _ := tail.Join("kind=outcome")
+		want(t, same, 55, span(55, 60, 1), 60, true)
+		want(t, other, 55, nil, 60, false)
+		want(t, other, 60, nil, 60, true)
+		first.Leave()
+		want(t, same, 55, span(55, 60, 1), 60, true)
+		same.Leave()
+		other.Leave()
+		log.grow(10)
+		time.Sleep(time.Second)
+		if log.reads.Load() != 1 {
+			t.Errorf("nobody follows, and it is read %d times", log.reads.Load())
 		}
-		want(5, nil, false) // is read by whoever wants it
-		want(99_990, span(99_990, 100_000), true)
-		want(99_995, span(99_995, 100_000), true)
-		want(100_000, nil, true)
-		want(99_000, nil, false)
-		if log.reads != 1 {
-			t.Errorf("%d reads", log.reads)
+		again, _ := tail.Join("")
+		defer again.Leave()
+		want(t, again, 60, nil, 70, false)
+		want(t, again, 70, nil, 70, true)
+	})
+}
+
+// What cannot be read each stream has to find out, and nothing behind it is lost.
+func TestTailUnsound(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*lines){
+		"damaged": func(l *lines) { l.damaged = map[uint64]bool{112: true} },
+		"gone":    func(l *lines) { l.gone = map[uint64]bool{112: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log, all, _, none := followed(t, 100)
+				spoil(log)
+				more := want(t, none, 100, nil, 100, true)
+				log.grow(20)
+				synctest.Wait()
+				if !closed(more) {
+					t.Error("a stream for which there is nothing does not hear of it")
+				}
+				want(t, all, 100, nil, 120, false)
+				want(t, none, 100, nil, 120, false)
+				want(t, all, 120, nil, 120, true)
+				log.grow(5)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				want(t, all, 120, span(120, 125, 1), 125, true)
+				want(t, all, 113, nil, 120, false)
+			})
+		})
+	}
+}
+
+// What is kept for streams is bounded, whatever they filter for.
+func TestTailBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, all, some, _ := followed(t, 0)
+		log.long = true
+		log.grow(30_000)
+		synctest.Wait()
+		// A third of 16 MiB, of about 5 kB each.
+		want(t, all, 29_200, span(29_200, 30_000, 1), 30_000, true)
+		want(t, some, 29_200, span(29_200, 30_000, 3), 30_000, true)
+		if _, since, _, ok := all.From(10); ok || since < 28_900 || since > 29_200 {
+			t.Errorf("all is kept since %d, %t", since, ok)
 		}
-
-		log.size = 100_010
-		if _, later, ok := tail.From(100_000); later != 100*time.Millisecond || !ok {
-			t.Errorf("it is read again after %v, %t", later, ok)
+		if _, since, _, ok := some.From(10); ok || since < 26_000 || since > 28_000 {
+			t.Errorf("one in three is kept since %d, %t", since, ok)
 		}
-		want(100_000, span(100_000, 100_010), true)
-		want(99_990, span(99_990, 100_010), true)
-
-		log.damaged[100_012], log.gone[100_020] = true, true
-		log.size = 100_030
-		want(100_010, span(100_010, 100_012), true)
-		want(100_012, nil, false) // a stream finds out what is wrong
-		want(100_013, nil, true)  // another has got past it
-		want(100_013, span(100_013, 100_020), true)
-		want(100_020, nil, false)
-
-		log.damaged, log.gone = nil, nil
-		log.size = 200_000 // nobody has looked for long
-		want(100_030, nil, false)
-		want(199_999, span(199_999, 200_000), true)
-		log.size += 8_192
-		want(200_000, span(200_000, 208_192), true)
-		log.size++
-		want(208_192, span(208_192, 208_193), true)
-		want(200_000, nil, false) // is too long ago
 	})
 }

@@ -73,10 +73,13 @@ func testLive(t *testing.T, browser context.Context, s *site) {
 
 			// Nothing is left out behind rows that were pushed off the page.
 			b.until("live", "document.getElementById('live-state').innerText === 'live'")
-			for n := range 60 {
-				s.call(t, fmt.Sprintf("burst-%d", n))
+			for n := range 500 {
+				s.journal.Record(hit(fmt.Sprintf("burst-%d", n)))
 			}
-			b.until("the burst", "document.querySelector('#rows .c-who').innerText === 'burst-59'")
+			s.call(t, "after-burst")
+			b.until("the burst", "document.querySelector('#rows .c-who').innerText === 'after-burst'")
+			b.until("a word that not all is shown", "document.getElementById('live-state').innerText === 'live, only the newest of many'")
+			b.until("that word gone", "document.getElementById('live-state').innerText === 'live'")
 			s.settle(t)
 			last := eval[uint64](b, "Number([...document.querySelectorAll('#rows tr')].at(-1).dataset.index)")
 			b.submit("#older")

@@ -197,8 +197,12 @@ func (v Events) Live() string {
 	}
 	q := cloneValues(v.Values)
 	q.Set("after", strconv.FormatInt(v.After, 10))
+	q.Set("newest", strconv.Itoa(v.LiveRows()))
 	return pathWith("/api/v1/stream", q)
 }
+
+// LiveRows is how many of the newest entries the page has room for.
+func (v Events) LiveRows() int { return 50 }
 
 // Export is the address of the view's export in a format.
 func (v Events) Export(format string) string { return exportPath(format, v.Values) }

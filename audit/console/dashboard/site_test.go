@@ -347,12 +347,16 @@ func (s *site) settle(t *testing.T) {
 func (s *site) now() time.Time { return time.Now() }
 
 // call adds the outcome of a call.
-func (s *site) call(t *testing.T, principal string) *audit.Event {
-	t.Helper()
-	e := &audit.Event{
+func hit(principal string) *audit.Event {
+	return &audit.Event{
 		ID: audit.NewID(time.Now()), Kind: audit.KindOutcome, Principal: principal, AccessKeyID: "GPK7Q2M4X6ZB3N5C8V1L", SourceIP: "10.20.0.9", UserAgent: "aws-cli/2.31.4",
 		Operation: "GetConnection", ReadOnly: true, Region: "us-west-2", ConnectionID: connectionID(1), Decision: audit.Allow, Cache: audit.CacheHit, Status: 200, DurationUS: 431,
 	}
+}
+
+func (s *site) call(t *testing.T, principal string) *audit.Event {
+	t.Helper()
+	e := hit(principal)
 	s.append(t, e)
 	return e
 }

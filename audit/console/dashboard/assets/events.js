@@ -138,12 +138,13 @@
   let connected = false;
   let drawing = 0;
   let ended = '';
+  let flooded = 0; // a timer, while more comes than can be shown
 
   function say() {
     let text = 'connecting…';
     if (ended) text = ended;
     else if (paused) text = waiting.length > 0 ? `paused, ${waiting.length >= limit ? `${limit} or more` : waiting.length} new` : 'paused';
-    else if (connected) text = 'live';
+    else if (connected) text = flooded ? 'live, only the newest of many' : 'live';
     if (state.textContent !== text) state.textContent = text;
     live.classList.toggle('on', connected && !paused);
   }
@@ -207,6 +208,15 @@
     if (paused) say();
     else soon();
   };
+  // Behind what is left out come as many as the page has room for.
+  source.addEventListener('skipped', () => {
+    clearTimeout(flooded);
+    flooded = setTimeout(() => {
+      flooded = 0;
+      say();
+    }, 2000);
+    say();
+  });
   source.addEventListener('end', (m) => {
     const { reason } = JSON.parse(m.data);
     if (reason === 'revoked' || reason === 'unreadable') {
