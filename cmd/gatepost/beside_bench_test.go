@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,37 +32,72 @@ func BenchmarkCorrelationBeside(b *testing.B) {
 }
 
 // BenchmarkViewersBeside does the same for a gate that a hundred people watch: of whom none sees anything, as what they filter for does not come; who
-// have each the page of events before them; and who want every event, and get them when there is time. With nobody it tells what such a ratio is worth.
+// have each the page of events before them, or that of what happens now, which asks four times a minute; and who want every event, and get them when there is
+// time. With nobody it tells what such a ratio is worth.
 func BenchmarkViewersBeside(b *testing.B) {
-	for name, query := range map[string]string{"nobody": "", "idle": "?principal=nobody", "page": "?newest=50", "all": "?kind=outcome"} {
-		b.Run(name, func(b *testing.B) { viewersBeside(b, query) })
+	for _, tt := range []struct{ name, path string }{
+		{"nobody", ""}, {"idle", "/api/v1/stream?principal=nobody"}, {"events", "/api/v1/stream?newest=50"}, {"now", "/"}, {"all", "/api/v1/stream?kind=outcome"},
+	} {
+		b.Run(tt.name, func(b *testing.B) { viewersBeside(b, tt.path) })
 	}
 }
 
-func viewersBeside(b *testing.B, query string) {
+func viewersBeside(b *testing.B, path string) {
 	wrk := tool(b, "wrk")
 	start := func() *gate {
 		return startGate(b, gateOptions{config: map[string]any{"cache": map[string]any{"ttl": "15m"}}})
 	}
 	alone, watched := start(), start()
-	const viewers = 100
-	for range viewers {
-		if query == "" {
-			break
-		}
-		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, watched.Admin()+"/api/v1/stream"+query, nil)
+	const viewers, every = 100, 15 * time.Second
+	open := func() (io.ReadCloser, error) {
+		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, watched.Admin()+path, nil)
 		if err != nil {
-			b.Fatal(err)
+			return nil, err
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			b.Fatal(err)
+			return nil, err
 		}
 		if resp.StatusCode != http.StatusOK {
-			b.Fatal(resp.Status)
+			resp.Body.Close()
+			return nil, errors.New(resp.Status)
 		}
-		b.Cleanup(func() { resp.Body.Close() })
-		go io.Copy(io.Discard, resp.Body)
+		return resp.Body, nil
+	}
+	var reading sync.WaitGroup
+	b.Cleanup(reading.Wait)
+	switch path {
+	case "":
+	case "/":
+		reading.Go(func() {
+			for tick := time.Tick(every / viewers); ; {
+				select {
+				case <-tick:
+				case <-b.Context().Done():
+					return
+				}
+				body, err := open()
+				if err != nil {
+					if b.Context().Err() == nil {
+						b.Error(err)
+					}
+					return
+				}
+				io.Copy(io.Discard, body)
+				body.Close()
+			}
+		})
+	default:
+		for range viewers {
+			body, err := open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			reading.Go(func() {
+				io.Copy(io.Discard, body)
+				body.Close()
+			})
+		}
 	}
 	beside(b, wrk, alone, watched)
 }
