@@ -34,7 +34,8 @@
 //
 //   - incomplete: a digest lists a log file that is missing, unreadable or altered;
 //     or digests are missing, unreadable or altered, however many in a row; or a
-//     signature is bad; or a file is unreadable, or has a record that is. What may
+//     backfill digest is, of an hour whose log files it may list; or a signature is
+//     bad; or a file is unreadable, or has a record that is. What may
 //     yet be copied is waited for, for [Config.Grace].
 //   - provisional: deliveries of the window, the digests that list them, or the
 //     signature of one of those are still to be expected. Time alone ends that only

@@ -53,6 +53,7 @@ type bucketCopy struct {
 	previous  map[string]any      // what the digest to come says of the one before
 	last      string              // path of the newest digest
 	signature string              // of the newest digest
+	backlog   map[string]any      // what the backfill digest to come says of the one before
 	events    int
 }
 
@@ -129,13 +130,17 @@ func (b *bucketCopy) digest() string {
 	return path
 }
 
-// backfill delivers a backfill digest of the log files since the last digest. Its
-// signature is beside it.
-func (b *bucketCopy) backfill() string {
+// backfill delivers a backfill digest of the log files since the last digest, for
+// the hour of that. Its signature is beside it. Backfill digests are a chain of
+// their own.
+func (b *bucketCopy) backfill() string { return b.backfillFor(b.started) }
+
+func (b *bucketCopy) backfillFor(end time.Time) string {
 	b.t.Helper()
 	previous, last, signature := b.previous, b.last, b.signature
-	path := b.sign(b.started, "_backfill", b.listed, nil)
+	path := b.sign(end, "_backfill", b.listed, b.backlog)
 	b.beside()
+	b.backlog = b.previous
 	b.listed, b.previous, b.last, b.signature = nil, previous, last, signature
 	return path
 }

@@ -73,9 +73,7 @@ func (s *Source) judge(ctx context.Context, st *stream, hour time.Time) judgemen
 			j.missing(&j.findings, f.content, "log file %s: %v", f.base, f.err)
 		}
 	}
-	for i := range st.backfills {
-		j.backfill(st.backfills, i)
-	}
+	j.backfills(st.backfills)
 	proved := false
 	var lapsed, doubt, wait string
 	for _, trail := range slices.Sorted(maps.Keys(st.digests)) {
@@ -130,7 +128,11 @@ func (j *judging) chain(digests []*file) findings {
 		listed := j.entries(&f, c)
 		behind := !d.StartTime.Before(j.end)
 		if listed || !behind {
-			j.signature(&f, digests, i)
+			var next *file
+			if i+1 < len(digests) {
+				next = digests[i+1]
+			}
+			j.signature(&f, at, next)
 		}
 		if behind {
 			j.last = true
@@ -179,14 +181,12 @@ func (j *judging) link(f *findings, digests []*file, i int, covered time.Time) {
 	}
 }
 
-// signature checks a digest against what the next one says of it, and its
-// signature, which is there or in a file beside it.
-func (j *judging) signature(f *findings, digests []*file, i int) {
-	at := digests[i]
+// signature checks a digest against what the next one says of it, if there is one,
+// and its signature, which is there or in a file beside it.
+func (j *judging) signature(f *findings, at, after *file) {
 	signature := j.beside(f, at)
-	hasNext := i+1 < len(digests)
-	if hasNext {
-		next := j.source.load(j.ctx, digests[i+1])
+	if after != nil {
+		next := j.source.load(j.ctx, after)
 		if next.err == nil && parseName(next.digest.Previous).base == at.base {
 			if next.digest.HashBy != "SHA-256" || next.digest.Hash != at.sum {
 				f.note(&f.problem, "digest %s is not what the next one says: it was altered", at.base)
@@ -199,7 +199,7 @@ func (j *judging) signature(f *findings, digests []*file, i int) {
 			}
 		}
 	}
-	j.verify(f, at, signature, !hasNext && at.kind == digest)
+	j.verify(f, at, signature, after == nil && at.kind == digest)
 }
 
 // verify checks a signature; pending holds if the digest that will tell it is yet
@@ -267,19 +267,44 @@ func (j *judging) entries(f *findings, c *content) (listed bool) {
 	return listed
 }
 
-// backfill takes a digest that names log files which another one missed.
-func (j *judging) backfill(backfills []*file, i int) {
-	at := backfills[i]
-	c := j.source.load(j.ctx, at)
-	if c.err != nil {
-		if overlap := at.time.After(j.start) && at.time.Before(j.end.Add(overdue)); overlap {
-			j.missing(&j.findings, c, "digest %s: %v", at.base, c.err)
+// backfills takes the digests that name log files which others missed. Each names
+// the one that was made before it, which may be of any hour.
+func (j *judging) backfills(files []*file) {
+	next := make(map[string]*file) // by the name of the one before
+	there := make(map[string]bool)
+	for _, at := range files {
+		there[at.base] = true
+		if c := j.source.load(j.ctx, at); c.err == nil && c.digest.Previous != "" {
+			next[parseName(c.digest.Previous).base] = at
 		}
-		return
 	}
-	if j.entries(&j.findings, c) {
-		j.signature(&j.findings, backfills, i)
+	for _, at := range files {
+		c := j.source.load(j.ctx, at)
+		if c.err != nil {
+			if j.backfilled(at.time) {
+				j.missing(&j.findings, c, "digest %s: %v", at.base, c.err)
+			}
+			continue
+		}
+		if j.entries(&j.findings, c) {
+			j.signature(&j.findings, at, next[at.base])
+		}
 	}
+	for _, at := range files {
+		c := j.source.load(j.ctx, at)
+		if c.err != nil {
+			continue
+		}
+		if previous := parseName(c.digest.Previous); previous.kind == backfill && !there[previous.base] && j.backfilled(previous.time) {
+			j.missing(&j.findings, c, "digest %s is missing, and what it lists is not known", previous.base)
+		}
+	}
+}
+
+// backfilled tells whether a backfill digest of that time may list a log file of
+// the window.
+func (j *judging) backfilled(at time.Time) bool {
+	return at.After(j.start) && at.Before(j.end.Add(overdue))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

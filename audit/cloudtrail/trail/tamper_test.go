@@ -160,6 +160,45 @@ func TestTampering(t *testing.T) {
 			b.edit(b.backfill(), func(s string) string { return strings.Replace(s, bucket, "b", 1) })
 		}, map[string]string{"02:00": "incomplete: backfill signature is bad", "03:00": "incomplete: backfill signature is bad"}},
 
+		{"backfill digests of other hours, as they were made", func(b *bucketCopy) {
+			b.listed = nil
+			for _, hour := range []time.Duration{4, 2, 3} {
+				b.log(day.Add(hour*time.Hour + 40*time.Minute))
+				b.backfillFor(day.Add(hour*time.Hour + 75*time.Minute))
+			}
+		}, nil},
+		{"a signature of a backfill digest is in the next one", func(b *bucketCopy) {
+			b.listed = nil
+			for _, hour := range []time.Duration{4, 2, 3} {
+				b.log(day.Add(hour*time.Hour + 40*time.Minute))
+				if path := b.backfillFor(day.Add(hour*time.Hour + 75*time.Minute)); hour == 4 {
+					_ = os.Remove(path + ".sig")
+				}
+			}
+		}, nil},
+		{"a backfill digest deleted, with what it lists", func(b *bucketCopy) {
+			b.listed = nil
+			for _, hour := range []time.Duration{3, 1} {
+				path := b.log(day.Add(hour*time.Hour + 40*time.Minute))
+				digest := b.backfillFor(day.Add(hour*time.Hour + 75*time.Minute))
+				if hour == 3 {
+					_ = os.Remove(path)
+					_ = os.Remove(digest)
+				}
+			}
+		}, map[string]string{"00:00": "incomplete: T041500Z_backfill is missing", "01:00": "incomplete: T041500Z_backfill is missing", "02:00": "incomplete: T041500Z_backfill is missing", "03:00": "incomplete: T041500Z_backfill is missing", "04:00": "incomplete: T041500Z_backfill is missing"}},
+		{"a backfill digest altered, and its signature gone", func(b *bucketCopy) {
+			b.listed = nil
+			for _, hour := range []time.Duration{3, 1} {
+				b.log(day.Add(hour*time.Hour + 40*time.Minute))
+				digest := b.backfillFor(day.Add(hour*time.Hour + 75*time.Minute))
+				if hour == 3 {
+					b.edit(digest, func(s string) string { return strings.Replace(s, `"newestEventTime":null`, `"newestEventTime":""`, 1) })
+					_ = os.Remove(digest + ".sig")
+				}
+			}
+		}, map[string]string{"02:00": "incomplete: T041500Z_backfill is not what the next one says", "03:00": "incomplete: T041500Z_backfill is not what the next one says"}},
+
 		{"a digest deleted", func(b *bucketCopy) { b.remove(digestName, "T041500Z") }, map[string]string{
 			"01:00": "complete-unvalidated: T031500Z not known", // what told its signature is gone
 			"02:00": "incomplete: T041500Z is missing", "03:00": "incomplete: T041500Z is missing", "04:00": "incomplete: T041500Z is missing",
