@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/archive"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
 )
@@ -29,6 +30,9 @@ func newAuditPruneCommand(p *program) *cobra.Command {
 		Long: `Says which files of the log hold nothing but entries older than --before, and with
 --confirm removes them. Tiles, checkpoints and proofs stay: the log still verifies, a
 proof made before still holds, and what was exported can still be proved.
+
+CloudTrail's records of the calls that went three days before those go with them: no
+verdict that stays rests on one.
 
 Files go as a whole and from the oldest on. What stays, whatever --before says: the file
 that is written to, entries that no signed checkpoint and no complete tile covers, and
@@ -63,6 +67,9 @@ that no gatepost may run on the log; without --confirm one may.`,
 			return err
 		}
 		result := pruneResult{PrunePlan: plan, Entries: plan.Entries()}
+		if result.CloudTrailRecords, err = countRecords(cmd.Context(), dir, plan); err != nil {
+			return err
+		}
 		if *confirm && plan.Entries() > 0 {
 			if err := checkOwner(dir); err != nil {
 				return err
@@ -79,6 +86,11 @@ that no gatepost may run on the log; without --confirm one may.`,
 				return err
 			}
 			result.Removed, result.Record = true, &record
+			if result.CloudTrailRecords > 0 {
+				if result.CloudTrailRecords, err = pruneRecords(cmd.Context(), dir, plan); err != nil {
+					return fmt.Errorf("entries %d to %d were removed, CloudTrail's records of their calls were not: %w", plan.First, plan.Keep-1, err)
+				}
+			}
 		}
 		if output.value == "json" {
 			err = json.NewEncoder(p.stdout).Encode(result)
@@ -125,6 +137,35 @@ func prune(ctx context.Context, dir string, plan *ledger.PrunePlan) (record uint
 	return record, errors.Join(err, j.Close(closing), l.Close(closing))
 }
 
+// recordsOutlive is for how long verdicts may rest on a record of CloudTrail's: until one is awaited no more, and a day.
+const recordsOutlive = 72 * time.Hour
+
+// countRecords counts the records in the archive that nothing rests on but what is removed.
+func countRecords(ctx context.Context, dir string, plan *ledger.PrunePlan) (n int64, err error) {
+	if plan.Entries() == 0 {
+		return 0, nil
+	}
+	a, err := archive.OpenReader(ctx, dir)
+	if errors.Is(err, archive.ErrAbsent) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err = a.Older(ctx, plan.Newest.Add(-recordsOutlive))
+	return n, errors.Join(err, a.Close())
+}
+
+// pruneRecords removes them.
+func pruneRecords(ctx context.Context, dir string, plan *ledger.PrunePlan) (n int64, err error) {
+	a, err := archive.Open(ctx, archive.Config{Dir: dir})
+	if err != nil {
+		return 0, err
+	}
+	n, err = a.Prune(ctx, plan.Newest.Add(-recordsOutlive))
+	return n, errors.Join(err, a.Close())
+}
+
 // checkOwner refuses to write to a log as anybody but its owner: a server that runs as that one could not read what was written.
 func checkOwner(dir string) error {
 	info, err := os.Stat(dir)
@@ -156,6 +197,8 @@ type pruneResult struct {
 	Entries uint64  `json:"entries"`
 	Removed bool    `json:"removed"`
 	Record  *uint64 `json:"record,omitempty"` // the entry that says so
+
+	CloudTrailRecords int64 `json:"cloudtrail_records"`
 }
 
 func (r *pruneResult) write(to io.Writer) error {
@@ -167,9 +210,13 @@ func (r *pruneResult) write(to io.Writer) error {
 	if r.Removed {
 		what = "removed"
 	}
-	_, err := fmt.Fprintf(to, "%-12s  entries %d to %d, %s, %d bytes on the disk\n%-12s  from %s to %s\nkeeps         all from entry %d on: %s\n",
+	records := ""
+	if r.CloudTrailRecords > 0 {
+		records = fmt.Sprintf("%14sand %s of CloudTrail's\n", "", plural(int(r.CloudTrailRecords), "record"))
+	}
+	_, err := fmt.Fprintf(to, "%-12s  entries %d to %d, %s, %d bytes on the disk\n%-12s  from %s to %s\n%skeeps         all from entry %d on: %s\n",
 		what, r.First, r.Keep-1, plural(r.Segments, "file"), r.Bytes,
-		"", r.Oldest.UTC().Format(time.RFC3339), r.Newest.UTC().Format(time.RFC3339), r.Keep, r.Why)
+		"", r.Oldest.UTC().Format(time.RFC3339), r.Newest.UTC().Format(time.RFC3339), records, r.Keep, r.Why)
 	if err == nil && r.Removed {
 		_, err = fmt.Fprintf(to, "recorded      as entry %d\n", *r.Record)
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/archive"
 	"github.com/gatepost-proxy/gatepost/audit/journal"
 	"github.com/gatepost-proxy/gatepost/audit/journal/seekable"
 	"github.com/gatepost-proxy/gatepost/audit/ledger"
@@ -82,6 +84,9 @@ func wantCommand(t *testing.T, code int, says []string, args ...string) string {
 // TestPrune prunes a log, and reads what is left with every command.
 func TestPrune(t *testing.T) {
 	dir := agedLog(t, 1000)
+	if err := putRecords(t, dir, 1000); err != nil {
+		t.Fatal(err)
+	}
 	earlier := wantCommand(t, 0, nil, "audit", "prove", agedID(42), "-d", dir)
 	key := strings.TrimSpace(wantCommand(t, 0, nil, "audit", "public-key", "-d", dir))
 	line42 := wantCommand(t, 0, []string{agedID(42)}, "audit", "export", "--format", "jsonl", "-d", dir)
@@ -89,7 +94,7 @@ func TestPrune(t *testing.T) {
 
 	wantCommand(t, 2, []string{"--before"}, "audit", "prune", "-d", dir)
 	wantCommand(t, 0, []string{"nothing to remove: entry 0 is of"}, "audit", "prune", "--before", "3000d", "--confirm", "-d", dir)
-	wantCommand(t, 0, []string{"would remove  entries 0 to 299, 3 files", "keeps         all from entry 300 on"}, "audit", "prune", "--before", "650d", "-d", dir)
+	wantCommand(t, 0, []string{"would remove  entries 0 to 299, 3 files", "297 records of CloudTrail's", "keeps         all from entry 300 on"}, "audit", "prune", "--before", "650d", "-d", dir)
 	if _, err := os.Stat(filepath.Join(dir, "segment-00000000000000000000.jsonl")); err != nil {
 		t.Fatal("removed without --confirm: ", err)
 	}
@@ -103,11 +108,12 @@ func TestPrune(t *testing.T) {
 	var done struct {
 		First, Keep, Entries, Record uint64
 		Removed                      bool
+		Records                      uint64 `json:"cloudtrail_records"`
 	}
 	if err := json.Unmarshal([]byte(wantCommand(t, 0, nil, "audit", "prune", "--before", "650d", "--confirm", "-o", "json", "-d", dir)), &done); err != nil {
 		t.Fatal(err)
 	}
-	if !done.Removed || done.Keep != 300 || done.Entries != 300 || done.Record < 1000 {
+	if !done.Removed || done.Keep != 300 || done.Entries != 300 || done.Record < 1000 || done.Records != 297 {
 		t.Errorf("%+v", done)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "segment-00000000000000000200.jsonl")); err == nil {
@@ -129,6 +135,15 @@ func TestPrune(t *testing.T) {
 	if out, code := commandBoth(t, "audit", "tail", "-n", "5", "-d", dir); code != 0 || strings.Contains(out, note) {
 		t.Errorf("a tail that does not get there tells of it: %d %s", code, out)
 	}
+
+	a, err := archive.OpenReader(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.Older(t.Context(), time.Now()); n != 703 || err != nil {
+		t.Errorf("%d records of CloudTrail's are left: %v", n, err)
+	}
+	a.Close()
 
 	// Proofs.
 	file := func(name, content string) string {
@@ -161,6 +176,22 @@ func TestPrune(t *testing.T) {
 		t.Errorf("query: %d %.300s", code, out[max(0, len(out)-300):])
 	}
 	wantCommand(t, 1, []string{"first bad entry is 300"}, "audit", "verify", "-d", dir)
+}
+
+// putRecords keeps a record of CloudTrail's for each day of a log.
+func putRecords(t *testing.T, dir string, size int) error {
+	t.Helper()
+	a, err := archive.Open(t.Context(), archive.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	var records []cloudtrail.Record
+	for i := range size {
+		records = append(records, cloudtrail.Record{
+			EventID: agedID(i), EventTime: time.Now().AddDate(0, 0, i+1-size).Add(-time.Minute), EventSource: cloudtrail.EventSource, EventName: "GetConnection",
+		})
+	}
+	return errors.Join(a.Put(t.Context(), time.Now(), records), a.Close())
 }
 
 // TestOwner writes to nobody else's log.

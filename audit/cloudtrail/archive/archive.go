@@ -139,6 +139,34 @@ func (a *Archive) Since(ctx context.Context, from time.Time) iter.Seq2[Seen, err
 	}
 }
 
+// Older counts the records of calls that completed before a time.
+func (a *Archive) Older(ctx context.Context, before time.Time) (n int64, err error) {
+	if err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM records WHERE time < ?`, before.Unix()).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count records: %w", err)
+	}
+	return n, nil
+}
+
+// Prune removes those records, and returns how many they were. Nothing of them
+// stays in the file. For a while that takes as much room again as what stays; on a
+// disk that has not got it the file keeps its size.
+func (a *Archive) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+	if _, err := a.db.ExecContext(ctx, `PRAGMA secure_delete = on`); err != nil {
+		return 0, fmt.Errorf("prune records: %w", err)
+	}
+	result, err := a.db.ExecContext(ctx, `DELETE FROM records WHERE time < ?`, before.Unix())
+	if err != nil {
+		return 0, fmt.Errorf("prune records: %w", err)
+	}
+	if n, err = result.RowsAffected(); err != nil || n == 0 {
+		return n, err
+	}
+	if _, err := a.db.ExecContext(ctx, `VACUUM`); err != nil && !isFull(err) {
+		return n, fmt.Errorf("prune records: %w", err)
+	}
+	return n, nil
+}
+
 // Seen is a record, and when a source first gave it.
 type Seen struct {
 	Record cloudtrail.Record

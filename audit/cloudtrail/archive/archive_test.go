@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,6 +116,50 @@ func TestSince(t *testing.T) {
 	}
 	if err := a.SetPlace(t.Context(), "after", []byte("x")); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is older than a time goes, from the disk too, and nothing else does.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	a := open(t, dir)
+	var records []cloudtrail.Record
+	for n := range 50 {
+		r := record(n)
+		r.UserAgent = fmt.Sprintf("agent-of-%d-", n)
+		records = append(records, r)
+	}
+	if err := errors.Join(a.Put(t.Context(), seen, records), a.SetPlace(t.Context(), "p", []byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	before := records[20].EventTime
+	for _, want := range []int64{20, 0} {
+		older, err := a.Older(t.Context(), before)
+		if err != nil || older != want {
+			t.Errorf("%d older: %v, want %d", older, err, want)
+		}
+		if n, err := a.Prune(t.Context(), before); err != nil || n != want {
+			t.Errorf("%d pruned: %v, want %d", n, err, want)
+		}
+	}
+	if stored(t, a, "e-19") != nil || stored(t, a, "e-20") == nil || stored(t, a, "e-49") == nil {
+		t.Error("not those that are older")
+	}
+	if place, err := a.Place(t.Context(), "p"); string(place) != "x" || err != nil {
+		t.Errorf("the place is %q, %v", place, err)
+	}
+	a.Close()
+	for _, name := range []string{archive.FileName, archive.FileName + "-wal"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if bytes.Contains(content, []byte("agent-of-7-")) {
+			t.Errorf("%s still has a record", name)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, archive.FileName)); err != nil || !bytes.Contains(text, []byte("agent-of-30-")) {
+		t.Errorf("the test does not see what is there: %v", err)
 	}
 }
 

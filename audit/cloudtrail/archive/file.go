@@ -110,6 +110,12 @@ func open(ctx context.Context, path, mode string, pragmas ...string) (_ *sql.DB,
 	return db, tx.Commit()
 }
 
+// isFull tells whether SQLite had no room.
+func isFull(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // classify finds the errors that say that the file is not what was written.
 func classify(err error) error {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
