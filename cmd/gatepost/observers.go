@@ -72,7 +72,7 @@ func (s *service) trackMetrics() {
 	if s.tokens != nil {
 		s.metrics.Tokens.Track(func() metrics.ReloadState {
 			status := s.tokens.Status()
-			return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded}
+			return metrics.ReloadState{OK: status.Err == nil, Loaded: status.Loaded, Expiry: status.Expiry}
 		})
 	}
 	if s.tls != nil {

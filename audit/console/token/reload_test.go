@@ -202,3 +202,28 @@ func TestATokenIsNowhereButWithItsBearer(t *testing.T) {
 		t.Error("the file or the log has the token")
 	}
 }
+
+// The earliest end of the tokens is told, whether it has come or not.
+func TestStatusTellsTheEarliestExpiry(t *testing.T) {
+	const early, late = "2026-03-01T00:00:00Z", "2100-01-01T00:00:00Z"
+	for name, tt := range map[string]struct {
+		expires [2]string
+		want    string
+	}{
+		"none expires":      {},
+		"one of two":        {[2]string{"", late}, late},
+		"the earlier first": {[2]string{early, late}, early},
+		"the earlier last":  {[2]string{late, early}, early},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, newFile(t, fileText(entry("a", token.Viewer, tt.expires[0]), entry("b", token.Viewer, tt.expires[1]))), token.Options{})
+			var want time.Time
+			if tt.want != "" {
+				want, _ = time.Parse(time.RFC3339, tt.want)
+			}
+			if got := s.Status().Expiry; !got.Equal(want) {
+				t.Errorf("expiry %s, want %s", got, want)
+			}
+		})
+	}
+}

@@ -34,6 +34,9 @@ type Status struct {
 	Tokens int // how many are loaded, expired ones included
 	// Loaded is when they were last read from a sound file.
 	Loaded time.Time
+	// Expiry is the earliest end of them, even one that has passed; zero when none
+	// ends.
+	Expiry time.Time
 	// Err is why the file as it is now is not in use, nil if it is.
 	Err error
 	// Since is when Err began; zero without one.
@@ -68,7 +71,16 @@ func (s *Store) Reload() error { return s.file.Reload() }
 // Status is cheap enough for every probe and scrape.
 func (s *Store) Status() Status {
 	l := s.file.Status()
-	return Status{Tokens: len(l.Value), Loaded: l.At, Err: l.Err, Since: l.Since}
+	return Status{Tokens: len(l.Value), Loaded: l.At, Expiry: l.Value.expiry(), Err: l.Err, Since: l.Since}
+}
+
+func (t tokenSet) expiry() (first time.Time) {
+	for _, d := range t {
+		if !d.expires.IsZero() && (first.IsZero() || d.expires.Before(first)) {
+			first = d.expires
+		}
+	}
+	return first
 }
 
 func (s *Store) parse(text []byte, _ tokenSet) (tokenSet, error) {
