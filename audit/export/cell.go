@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// appendCell appends s as a cell that no spreadsheet acts upon; the package's
-// documentation says how.
-func appendCell(dst []byte, s string) []byte {
+// AppendCell appends s as a cell of CSV that no spreadsheet acts upon; the
+// package's documentation says how.
+func AppendCell(dst []byte, s string) []byte {
 	quoted := strings.ContainsAny(s, `",;`) || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ")
 	if quoted {
 		dst = append(dst, '"')

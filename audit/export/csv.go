@@ -115,7 +115,7 @@ func appendHeader(dst []byte) []byte {
 }
 
 func text(name string, of func(*audit.Event) string) column {
-	return column{name, func(dst []byte, e *audit.Event) []byte { return appendCell(dst, of(e)) }}
+	return column{name, func(dst []byte, e *audit.Event) []byte { return AppendCell(dst, of(e)) }}
 }
 
 // number leaves out 0, which in the log means that it does not apply. Numbers
@@ -148,7 +148,7 @@ func list[T any](name string, of func(*audit.Event) []T, element func(*T) string
 		case 0:
 			return dst
 		case 1:
-			return appendCell(dst, element(&elements[0]))
+			return AppendCell(dst, element(&elements[0]))
 		}
 		joined := make([]byte, 0, 128)
 		for i := range elements {
@@ -157,7 +157,7 @@ func list[T any](name string, of func(*audit.Event) []T, element func(*T) string
 			}
 			joined = append(joined, element(&elements[i])...)
 		}
-		return appendCell(dst, string(joined))
+		return AppendCell(dst, string(joined))
 	}}
 }
 

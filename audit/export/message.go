@@ -55,7 +55,7 @@ func (o *object) subject(e *audit.Event) {
 	o.words(" by ", firstOf(e.Principal, "nobody that proved it"))
 }
 
-func (o *object) say(s string) { o.b = appendQuoted(o.b, s) }
+func (o *object) say(s string) { o.b = AppendQuoted(o.b, s) }
 
 // words leaves out both when there is nothing to introduce.
 func (o *object) words(introduction, s string) {

@@ -67,14 +67,14 @@ func (o *object) texts(name string, parts ...string) {
 	o.key(name)
 	o.b = append(o.b, '"')
 	for _, s := range parts {
-		o.b = appendQuoted(o.b, s)
+		o.b = AppendQuoted(o.b, s)
 	}
 	o.b = append(o.b, '"')
 }
 
 func (o *object) value(s string) {
 	o.b = append(o.b, '"')
-	o.b = appendQuoted(o.b, s)
+	o.b = AppendQuoted(o.b, s)
 	o.b = append(o.b, '"')
 }
 

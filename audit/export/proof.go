@@ -47,7 +47,7 @@ func (o *object) attestation(e *audit.Event, line []byte, p *Proof) {
 	} else {
 		o.key("uid")
 		o.b = append(o.b, '"')
-		o.b = appendQuoted(o.b, e.Origin)
+		o.b = AppendQuoted(o.b, e.Origin)
 		o.b = append(o.b, '/')
 		o.b = appendUint(o.b, e.Index)
 		o.b = append(o.b, '"')

@@ -22,9 +22,9 @@ func appendEscape(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
 }
 
-// appendQuoted appends s for the inside of a JSON string. Invalid bytes become
-// U+FFFD.
-func appendQuoted(dst []byte, s string) []byte {
+// AppendQuoted appends s for the inside of a JSON string. What does not show
+// itself is escaped; invalid bytes become U+FFFD.
+func AppendQuoted(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		start := i
 		for i < len(s) && ' ' <= s[i] && s[i] < 0x7f && s[i] != '"' && s[i] != '\\' {
