@@ -22,29 +22,59 @@ type Usage struct {
 	LastIndex uint64
 }
 
+// usageOrder is a column of uses, how pages go along it, and where the first begins.
+type usageOrder struct {
+	column, clause string
+	start          uint64
+}
+
+func newestUseFirst() usageOrder {
+	return usageOrder{"u.last", `u.field = ? AND u.last < ? ORDER BY u.last DESC`, math.MaxInt64}
+}
+
+// oldestNameFirst keeps SQLite from sorting: in this order the table stands.
+func oldestNameFirst() usageOrder {
+	return usageOrder{"u.name", `+u.field = ? AND u.name > ? ORDER BY u.name`, 0}
+}
+
 // Connections returns the connections that were asked for, the one asked for
-// last first. Cursor and limit are as with Query; a connection that is used
-// between two pages may be on both.
+// last first. Cursor and limit are as with Query. One that is asked for between
+// two pages is on the first from then on: who has seen that misses it.
 func (r *Reader) Connections(ctx context.Context, cursor string, limit int) ([]Usage, string, error) {
-	return r.usage(ctx, fieldConnection, cursor, limit, func(u *Usage, text string) error {
-		u.ConnectionID = text
-		return nil
-	})
+	return r.usage(ctx, fieldConnection, newestUseFirst(), cursor, limit)
+}
+
+// EveryConnection is Connections in an order that use does not change, that in
+// which they appeared: pages together have each of them once.
+func (r *Reader) EveryConnection(ctx context.Context, cursor string, limit int) ([]Usage, string, error) {
+	return r.usage(ctx, fieldConnection, oldestNameFirst(), cursor, limit)
 }
 
 // Callers returns the principals and their keys, the one used last first; as
 // Connections.
 func (r *Reader) Callers(ctx context.Context, cursor string, limit int) ([]Usage, string, error) {
-	return r.usage(ctx, fieldCaller, cursor, limit, func(u *Usage, text string) (err error) {
-		u.Principal, u.AccessKeyID, err = parseCallerText(text)
-		return err
-	})
+	return r.usage(ctx, fieldCaller, newestUseFirst(), cursor, limit)
 }
 
-func (r *Reader) usage(ctx context.Context, f field, cursor string, limit int, name func(*Usage, string) error) (list []Usage, next string, err error) {
-	before := uint64(math.MaxInt64)
+// EveryCaller is Callers in the order of EveryConnection.
+func (r *Reader) EveryCaller(ctx context.Context, cursor string, limit int) ([]Usage, string, error) {
+	return r.usage(ctx, fieldCaller, oldestNameFirst(), cursor, limit)
+}
+
+// setName says whose usage it is.
+func (u *Usage) setName(f field, text string) (err error) {
+	if f == fieldConnection {
+		u.ConnectionID = text
+		return nil
+	}
+	u.Principal, u.AccessKeyID, err = parseCallerText(text)
+	return err
+}
+
+func (r *Reader) usage(ctx context.Context, f field, order usageOrder, cursor string, limit int) (list []Usage, next string, err error) {
+	from := order.start
 	if cursor != "" {
-		if before, err = parseCursor(cursor); err != nil {
+		if from, err = parseCursor(cursor); err != nil {
 			return nil, "", fmt.Errorf("list %s: %w", usageName(f), err)
 		}
 	}
@@ -53,25 +83,26 @@ func (r *Reader) usage(ctx context.Context, f field, cursor string, limit int, n
 	}
 	limit = min(limit, MaxLimit)
 	err = r.view(ctx, func(v *view) error {
-		found, err := v.tx.QueryContext(ctx, `SELECT n.text, u.first, u.last, u.calls, u.refused
+		found, err := v.tx.QueryContext(ctx, `SELECT `+order.column+`, n.text, u.first, u.last, u.calls, u.refused
 			FROM uses u JOIN names n ON n.id = u.name
-			WHERE u.field = ? AND u.last < ? ORDER BY u.last DESC LIMIT ?`,
-			int64(f), int64(min(before, math.MaxInt64)), limit+1)
+			WHERE `+order.clause+` LIMIT ?`,
+			int64(f), int64(min(from, math.MaxInt64)), limit+1)
 		if err != nil {
 			return err
 		}
 		defer found.Close()
+		place := uint64(0)
 		for found.Next() {
-			var u Usage
-			var text []byte
-			if err := found.Scan(&text, &u.First, &u.LastIndex, &u.Calls, &u.Refused); err != nil {
-				return err
-			}
 			if len(list) == limit {
-				next = encodeCursor(list[limit-1].LastIndex)
+				next = encodeCursor(place)
 				break
 			}
-			if err := name(&u, string(text)); err != nil {
+			var u Usage
+			var text []byte
+			if err := found.Scan(&place, &text, &u.First, &u.LastIndex, &u.Calls, &u.Refused); err != nil {
+				return err
+			}
+			if err := u.setName(f, string(text)); err != nil {
 				return err
 			}
 			list = append(list, u)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,9 @@ func compareCounts(t tester, x *index.Index, events []audit.Event) {
 	newest := func(all map[usage]usage) []usage {
 		return slices.SortedFunc(maps.Values(all), func(a, b usage) int { return cmp.Compare(b.Index, a.Index) })
 	}
+	oldest := func(all map[usage]usage) []usage {
+		return slices.SortedFunc(maps.Values(all), func(a, b usage) int { return cmp.Compare(a.First, b.First) })
+	}
 	for _, e := range events {
 		switch e.Kind {
 		case audit.KindOutcome:
@@ -97,15 +101,17 @@ func compareCounts(t tester, x *index.Index, events []audit.Event) {
 	page := max(2, len(events)/100)
 	for _, v := range []struct {
 		name string
-		ask  func(cursor string) ([]index.Usage, string, error)
+		ask  func(ctx context.Context, cursor string, limit int) ([]index.Usage, string, error)
 		want []usage
 	}{
-		{"connections", func(c string) ([]index.Usage, string, error) { return x.Connections(ctx, c, page) }, newest(connections)},
-		{"callers", func(c string) ([]index.Usage, string, error) { return x.Callers(ctx, c, page) }, newest(callers)},
+		{"connections", x.Connections, newest(connections)},
+		{"callers", x.Callers, newest(callers)},
+		{"every connection", x.EveryConnection, oldest(connections)},
+		{"every caller", x.EveryCaller, oldest(callers)},
 	} {
 		var got []usage
 		for cursor, more := "", true; more; more = cursor != "" {
-			list, next, err := v.ask(cursor)
+			list, next, err := v.ask(ctx, cursor, page)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,6 +122,9 @@ func compareCounts(t tester, x *index.Index, events []audit.Event) {
 				got = append(got, usage{u.ConnectionID, u.Principal, u.AccessKeyID, u.Calls, u.Refused, u.First, u.LastIndex})
 			}
 			cursor = next
+		}
+		if strings.HasPrefix(v.name, "every") { // in the order of names, which intents bring in too
+			slices.SortFunc(got, func(a, b usage) int { return cmp.Compare(a.First, b.First) })
 		}
 		if !slices.Equal(v.want, got) {
 			t.Fatalf("%s (-want +got):\n%s", v.name, gocmp.Diff(v.want, got))
@@ -173,6 +182,46 @@ func TestViewsOfStory(t *testing.T) {
 	compareCounts(t, x, l.events)
 	for _, id := range []string{idMiss, idHit, reqLast, reqFirst, "v1", "none"} {
 		compareGet(t, x, l.events, id)
+	}
+}
+
+// What is used between two pages is not missed where every one is wanted.
+func TestUseBetweenPages(t *testing.T) {
+	l := newTestLog(t, t.TempDir())
+	x := open(t, l)
+	use := func(names ...string) {
+		for _, name := range names {
+			l.append(audit.Event{Kind: audit.KindOutcome, ID: audit.NewID(noon), Time: noon, ConnectionID: name, Principal: name})
+		}
+		step(t, x)
+	}
+	use("a", "b", "c", "d")
+	for _, v := range []struct {
+		name string
+		ask  func(ctx context.Context, cursor string, limit int) ([]index.Usage, string, error)
+		want []string
+	}{
+		{"connections", x.Connections, []string{"d", "c", "b"}},
+		{"every connection", x.EveryConnection, []string{"a", "b", "c", "d", "new"}},
+		{"every caller", x.EveryCaller, []string{"a", "b", "c", "d", "new", "newer"}},
+	} {
+		var got []string
+		for cursor, more := "", true; more; more = cursor != "" {
+			list, next, err := v.ask(t.Context(), cursor, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range list {
+				got = append(got, u.ConnectionID+u.Principal)
+			}
+			if cursor == "" {
+				use("a", map[string]string{"every connection": "new", "every caller": "newer"}[v.name])
+			}
+			cursor = next
+		}
+		if diff := gocmp.Diff(v.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", v.name, diff)
+		}
 	}
 }
 
