@@ -26,9 +26,9 @@
 // Whoever reads entries of the log is himself recorded: an event of kind "admin"
 // is durable before the first byte of the answer leaves, and a reading that
 // cannot be recorded is refused with 503. That holds for events, an event, its
-// proof, the stream, findings and the entries of the tree's tiles, also if what
-// was asked for is not there; not for requests that were refused before anything
-// was looked up.
+// proof, the stream, findings, connections, callers, what is exported of these and
+// the entries of the tree's tiles, also if what was asked for is not there; not for
+// requests that were refused before anything was looked up.
 //
 // Watching must not fill the log with the watching. So a stream is recorded when
 // it is opened, not for each event that it carries: a dashboard follows the log

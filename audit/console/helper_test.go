@@ -48,6 +48,7 @@ type options struct {
 	open     bool // without tokens
 	recorder func(console.Recorder) console.Recorder
 	still    bool // nobody follows the log
+	change   func(*console.Config)
 }
 
 // cache has three entries: two for one connection.
@@ -117,6 +118,9 @@ func start(t *testing.T, o options) *bench {
 	}
 	if o.recorder != nil {
 		c.Recorder = o.recorder(b.journal)
+	}
+	if o.change != nil {
+		o.change(&c)
 	}
 	b.console = console.New(c)
 	server := b.console.Server()

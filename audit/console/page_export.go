@@ -1,105 +1,96 @@
 package console
 
 import (
-	"cmp"
 	"context"
-	"errors"
+	"io"
 	"iter"
-	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
 	"github.com/gatepost-proxy/gatepost/audit/export"
 	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
-const (
-	// maxExports bounds what exports hold: each has a page of entries, and keeps
-	// the index busy.
-	maxExports       = 4
-	exportPageLength = 500
-)
-
-// errRevoked ends an export whose reader may no longer read.
-var errRevoked = errors.New("the session or token has ended")
-
-// exportPage streams what a view shows, all of it, newest first. An export that
-// breaks off ends its connection without the end that HTTP has, so that what has
-// arrived is not taken for all.
-func (c *Console) exportPage(w http.ResponseWriter, r *http.Request) error {
-	if err := c.limits.allow(r); err != nil {
-		return err
-	}
-	q := queryOf(r)
-	format := cmp.Or(q.format, export.JSONL)
-	select {
-	case c.exports <- struct{}{}:
-		defer func() { <-c.exports }()
-	default:
-		return &failure{status: http.StatusServiceUnavailable, detail: "Too many exports are under way; come back in a moment.", retryAfter: 10 * time.Second}
-	}
-	// The first page tells whether there will be an answer at all.
-	q.limit = exportPageLength
-	first, err := c.query(r.Context(), q)
-	if err != nil {
-		return pageFailure(err)
-	}
-	if err := c.record(w, r, actionExport, http.StatusOK); err != nil {
-		return err
-	}
-	types := map[export.Format]string{export.CSV: "text/csv; charset=utf-8; header=present", export.JSONL: "application/x-ndjson", export.OCSF: "application/x-ndjson"}
-	extensions := map[export.Format]string{export.CSV: ".csv", export.JSONL: ".jsonl", export.OCSF: ".ocsf.jsonl"}
-	h := w.Header()
-	h.Set("Content-Type", types[format])
-	h.Set("Content-Disposition", `attachment; filename="gatepost-`+time.Now().UTC().Format("20060102T150405Z")+extensions[format]+`"`)
-	out := &patientWriter{w: w, control: http.NewResponseController(w)}
-	err = export.Write(r.Context(), out, c.exported(r.Context(), q, first), export.Options{Format: format, Version: c.cfg.Version})
-	if err != nil {
-		if r.Context().Err() == nil {
-			c.log.WarnContext(r.Context(), "export breaks off", slog.Any("err", err))
-		}
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+// exportEvents exports the entries that the view of events shows, newest first.
+func (c *Console) exportEvents(w http.ResponseWriter, r *http.Request) error {
+	return c.exportEntries(w, r, "events")
 }
 
-// exported are the entries of a query, page by page.
-func (c *Console) exported(ctx context.Context, q *query, page index.Page) iter.Seq2[export.Record, error] {
-	allowed := c.allowed(ctx)
-	return func(yield func(export.Record, error) bool) {
-		for {
-			for i := range page.Entries {
-				if !yield(export.Record{Event: &page.Entries[i].Event, Line: page.Entries[i].Line}, nil) {
-					return
+// exportFindings exports the findings that their view shows, newest first.
+func (c *Console) exportFindings(w http.ResponseWriter, r *http.Request) error {
+	queryOf(r).chooseFindings()
+	return c.exportEntries(w, r, "findings")
+}
+
+func (c *Console) exportEntries(w http.ResponseWriter, r *http.Request, name string) error {
+	q := queryOf(r)
+	q.limit = exportPageLength
+	page := func(ctx context.Context, cursor string) ([]export.Record, string, error) {
+		q.cursor = cursor
+		found, err := c.query(ctx, q)
+		records := make([]export.Record, len(found.Entries))
+		for i := range found.Entries {
+			records[i] = export.Record{Event: &found.Entries[i].Event, Line: found.Entries[i].Line}
+		}
+		return records, found.Next, err
+	}
+	return download(c, w, r, name, page, func(out io.Writer, format export.Format, records iter.Seq2[export.Record, error]) error {
+		return export.Write(r.Context(), out, records, export.Options{Format: format, Version: c.cfg.Version})
+	})
+}
+
+// exportConnections exports the list of connections, in an order that does not
+// change meanwhile.
+func (c *Console) exportConnections(w http.ResponseWriter, r *http.Request) error {
+	var until map[string]time.Time
+	page := func(ctx context.Context, cursor string) ([]usageRow, string, error) {
+		if cursor == "" {
+			until = dashboard.CachedUntil(c.cached(""))
+		}
+		list, next, err := c.cfg.Index.EveryConnection(ctx, cursor, exportPageLength)
+		rows := make([]usageRow, len(list))
+		for i, u := range list {
+			rows[i] = usageRow{Usage: u, until: until[u.ConnectionID]}
+		}
+		return rows, next, err
+	}
+	return download(c, w, r, "connections", page, func(out io.Writer, format export.Format, rows iter.Seq2[usageRow, error]) error {
+		return writeTable(r.Context(), out, format, connectionColumns(), rows)
+	})
+}
+
+// exportCallers exports the list of callers, in an order that does not change
+// meanwhile, and then the keys that nobody has used.
+func (c *Console) exportCallers(w http.ResponseWriter, r *http.Request) error {
+	var keys []dashboard.Key
+	byID, used := make(map[string]*dashboard.Key), make(map[string]bool)
+	page := func(ctx context.Context, cursor string) ([]usageRow, string, error) {
+		if cursor == "" {
+			keys = c.keys(ctx)
+			for i := range keys {
+				byID[keys[i].ID] = &keys[i]
+			}
+		}
+		list, next, err := c.cfg.Index.EveryCaller(ctx, cursor, exportPageLength)
+		rows := make([]usageRow, len(list))
+		for i, u := range list {
+			k := byID[u.AccessKeyID]
+			rows[i] = usageRow{Usage: u, key: k, keysKnown: keys != nil}
+			if k != nil {
+				used[k.ID] = true
+			}
+		}
+		if err == nil && next == "" {
+			for i := range keys {
+				if k := &keys[i]; !used[k.ID] {
+					rows = append(rows, usageRow{Usage: index.Usage{Principal: k.Principal, AccessKeyID: k.ID}, key: k, keysKnown: true})
 				}
 			}
-			if page.Next == "" {
-				return
-			}
-			if !allowed() {
-				yield(export.Record{}, errRevoked)
-				return
-			}
-			q.cursor = page.Next
-			var err error
-			if page, err = c.query(ctx, q); err != nil {
-				yield(export.Record{}, err)
-				return
-			}
 		}
+		return rows, next, err
 	}
-}
-
-// patientWriter gives each write its own time, so that an answer may take long
-// while its reader reads.
-type patientWriter struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (p *patientWriter) Write(b []byte) (int, error) {
-	if err := p.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return 0, err
-	}
-	return p.w.Write(b)
+	return download(c, w, r, "callers", page, func(out io.Writer, format export.Format, rows iter.Seq2[usageRow, error]) error {
+		return writeTable(r.Context(), out, format, callerColumns(), rows)
+	})
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
@@ -15,9 +16,8 @@ func (c *Console) findingsPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := queryOf(r)
-	if q.limit = findingsOnPage; q.findings == "" {
-		q.findings = index.OpenFindings
-	}
+	q.chooseFindings()
+	q.limit = findingsOnPage
 	page, err := c.query(r.Context(), q)
 	if err != nil {
 		return pageFailure(err)
@@ -27,9 +27,12 @@ func (c *Console) findingsPage(w http.ResponseWriter, r *http.Request) error {
 		return indexFailure(err)
 	}
 	return c.recorded(w, r, actionFindings, dashboard.Findings{
-		State: q.filter.State, Which: q.findings, Entries: page.Entries, Next: page.Next, Later: q.cursor != "", Counts: counts,
+		State: q.filter.State, Which: q.findings, Values: withoutPlace(q.values), Entries: page.Entries, Next: page.Next, Later: q.cursor != "", Counts: counts,
 	})
 }
+
+// chooseFindings has the view show the open ones, unless it is asked for others.
+func (q *query) chooseFindings() { q.findings = cmp.Or(q.findings, index.OpenFindings) }
 
 // acknowledgeForm acknowledges a finding, and goes back to where it was listed.
 func (c *Console) acknowledgeForm(w http.ResponseWriter, r *http.Request) error {

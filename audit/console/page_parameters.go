@@ -24,12 +24,13 @@ var (
 		q.cursor = index.CursorBefore(n)
 		return nil
 	}}}
-	findingsParameter = choice("findings", func(q *query, v string) { q.findings = index.Findings(v) },
-		string(index.AllFindings), string(index.OpenFindings), string(index.AcknowledgedFindings))
-	formatParameter = choice("format", func(q *query, v string) { q.format = export.Format(v) }, formatNames()...)
+	formatParameter = choice("format", (*query).setFormat, formatNames()...)
+	// OCSF has events, and no list of who or what they are about.
+	tableParameter = choice("format", (*query).setFormat, string(export.CSV), string(export.JSONL))
 	// A note has its own bounds.
-	noteParameter   = parameter{name: "note", max: maxBody, set: func(q *query, value string) error { q.note = value; return nil }}
-	backParameter   = parameter{name: "back", set: func(q *query, value string) error { return q.setNext(value) }}
+	noteParameter = parameter{name: "note", max: maxBody, set: func(q *query, value string) error { q.note = value; return nil }}
+	// Several filters, each as long as it may be, stand in an address.
+	backParameter   = parameter{name: "back", max: maxBody, set: func(q *query, value string) error { return q.setNext(value) }}
 	nextParameter   = parameter{name: "next", set: func(q *query, value string) error { return q.setNext(value) }}
 	purgedParameter = parameter{name: "purged", set: func(q *query, value string) error {
 		n, ok := parseNumber(value)
@@ -56,6 +57,8 @@ func formatNames() []string {
 	}
 	return names
 }
+
+func (q *query) setFormat(value string) { q.format = export.Format(value) }
 
 // setNext takes a path of this listener's pages, and no address of another one.
 func (q *query) setNext(value string) error {

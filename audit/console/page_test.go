@@ -1,9 +1,7 @@
 package console_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,6 +53,9 @@ var pageSamples = []struct {
 	{"GET", "/callers", "", token.Viewer, 200, "callers_read"},
 	{"GET", "/search?q=installer-0", "", token.Viewer, 303, "events_read"},
 	{"GET", "/export?format=csv", "", token.Viewer, 200, "export"},
+	{"GET", "/findings/export?format=ocsf&q=x", "", token.Viewer, 200, "export"},
+	{"GET", "/connections/export?format=csv", "", token.Viewer, 200, "export"},
+	{"GET", "/callers/export", "", token.Viewer, 200, "export"},
 	{"POST", "/purge", "connection=conn%2F0%2Bx%3D%3D", token.Operator, 303, "cache_purge"},
 	{"POST", "/findings/FINDING/acknowledge", "note=seen", token.Operator, 303, "finding_acknowledged"},
 	{"POST", "/logout", "", token.Viewer, 303, "session_ended"},
@@ -360,85 +361,6 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// An export has all that the view shows, and nothing else.
-func TestExport(t *testing.T) {
-	t.Parallel()
-	b := start(t, options{})
-	_, outcomes, verdict, finding := calls(t, b, 1300)
-	for path, want := range map[string][]string{
-		"/export?format=jsonl&kind=outcome&principal=installer-1": nil, // below
-		"/export?format=jsonl&findings=open":                      {finding},
-		"/export?format=jsonl&kind=verdict&state=matched":         {verdict},
-		"/export?kind=outcome&connection=none":                    {},
-	} {
-		if want == nil {
-			for i := len(outcomes) - 1; i >= 0; i-- {
-				if i%3 == 1 {
-					want = append(want, outcomes[i])
-				}
-			}
-		}
-		r := b.get(t, path)
-		if got := strings.Fields(strings.ReplaceAll(r.body, " ", "\x00")); r.status != 200 || strings.ReplaceAll(strings.Join(got, "\n"), "\x00", " ") != strings.Join(want, "\n") {
-			t.Errorf("%s: %d, %d lines, want %d", path, r.status, len(got), len(want))
-		}
-		if d := r.header.Get("Content-Disposition"); !strings.HasPrefix(d, `attachment; filename="gatepost-`) || !strings.HasSuffix(d, `.jsonl"`) {
-			t.Errorf("%s: %s", path, d)
-		}
-	}
-	if e := b.last(t); e.Action != "export" || e.Principal != "token:soc" || !strings.Contains(e.Detail, "=") {
-		t.Errorf("recorded %+v", e)
-	}
-	csv := b.get(t, "/export?format=csv&kind=outcome")
-	if lines := strings.Count(csv.body, "\r\n"); lines != 1301 || !strings.HasPrefix(csv.header.Get("Content-Type"), "text/csv") {
-		t.Errorf("csv: %d lines, %v", lines, csv.header)
-	}
-	ocsf := b.get(t, "/export?format=ocsf&kind=outcome")
-	var first map[string]any
-	if err := json.Unmarshal([]byte(strings.Split(ocsf.body, "\n")[0]), &first); err != nil || first["class_uid"] != 6003.0 || strings.Count(ocsf.body, "\n") != 1300 {
-		t.Errorf("ocsf: %v %v", first, err)
-	}
-}
-
-// An export whose reader may no longer read does not look whole.
-func TestExportRevoked(t *testing.T) {
-	t.Parallel()
-	b := start(t, options{})
-	long := strings.Repeat("x", 900)
-	for n := range 6000 {
-		_, e := call(n)
-		e.UserAgent = long
-		b.journal.Record(&e)
-	}
-	_, e := call(6000)
-	b.append(t, e)
-	b.settle(t)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/export?format=jsonl&kind=outcome", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Cookie", b.login(t, b.viewer))
-	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if _, err := io.CopyN(io.Discard, resp.Body, 1000); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.tokens.Delete(t.Context(), "soc"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.store.Reload(); err != nil {
-		t.Fatal(err)
-	}
-	rest, err := io.ReadAll(resp.Body)
-	if err == nil {
-		t.Errorf("after %d bytes it looks whole", len(rest))
-	}
-}
-
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	b := start(t, options{})
@@ -469,7 +391,7 @@ func TestUnrecordedPage(t *testing.T) {
 	_, outcome := call(1)
 	b.append(t, outcome)
 	b.settle(t)
-	for _, path := range []string{"/events", "/events/" + callID(1), "/connections", "/callers", "/findings", "/search?q=installer-1", "/export?format=csv", "/connection/x"} {
+	for _, path := range []string{"/events", "/events/" + callID(1), "/connections", "/callers", "/findings", "/search?q=installer-1", "/export?format=csv", "/findings/export", "/connections/export?format=csv", "/callers/export", "/connection/x"} {
 		if r := b.get(t, path); r.status != 503 || strings.Contains(r.body, "installer-1") {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}

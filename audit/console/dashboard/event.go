@@ -72,9 +72,9 @@ func indented(line []byte) string {
 	return visibleLines(b.String())
 }
 
-// Export is the address of the export of the event, and all about it.
-func (v Event) Export(format string) string {
-	return exportPath(format, url.Values{"q": {v.Entry.Event.ID}, "also": {"intent,verdict"}})
+// Exports are the links to the event, and all about it.
+func (v Event) Exports() []exportLink {
+	return exportsOf("/export", url.Values{"q": {v.Entry.Event.ID}, "also": {"intent,verdict"}})
 }
 
 // Received is when a call came in.

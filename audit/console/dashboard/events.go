@@ -204,14 +204,8 @@ func (v Events) Live() string {
 // LiveRows is how many of the newest entries the page has room for.
 func (v Events) LiveRows() int { return 50 }
 
-// Export is the address of the view's export in a format.
-func (v Events) Export(format string) string { return exportPath(format, v.Values) }
-
-func exportPath(format string, filters url.Values) string {
-	q := cloneValues(filters)
-	q.Set("format", format)
-	return pathWith("/export", q)
-}
+// Exports are the links to what the filters choose.
+func (v Events) Exports() []exportLink { return exportsOf("/export", v.Values) }
 
 // Lag is how many entries cannot be found yet.
 func (v Events) Lag() uint64 { return v.Size - min(v.Size, v.Indexed) }

@@ -10,6 +10,7 @@ import (
 // Findings is the view of what needs an eye: records of CloudTrail's that the log
 // does not explain, and calls that CloudTrail does not bear out.
 type Findings struct {
+	Values  url.Values     // the filters as they stand in the address, without page parameters
 	State   string         // the state that is looked at, empty for all
 	Which   index.Findings // the open ones, or those that somebody has acknowledged
 	Entries []index.Entry
@@ -101,12 +102,19 @@ func (v Findings) Choices() []tab {
 	}
 }
 
+// path is the address of the view with the other filters as they are.
 func (v Findings) path(state string, which index.Findings, cursor string) string {
 	acknowledged := ""
 	if which == index.AcknowledgedFindings {
 		acknowledged = "true"
 	}
-	return queryPath("/findings", "state", state, "acknowledged", acknowledged, "cursor", cursor)
+	q := cloneValues(v.Values)
+	for name, value := range map[string]string{"state": state, "acknowledged": acknowledged, "cursor": cursor} {
+		if q.Del(name); value != "" {
+			q.Set(name, value)
+		}
+	}
+	return pathWith("/findings", q)
 }
 
 // Older is the address of the next page.
@@ -120,14 +128,9 @@ func (v Findings) Older() string {
 // Here is the address of the view's first page.
 func (v Findings) Here() string { return v.path(v.State, v.Which, "") }
 
-// Export is the address of the export of all of CloudTrail's, and of all verdicts,
-// in the state that is looked at.
-func (v Findings) Export(format string) string {
-	filters := url.Values{"findings": {string(v.Which)}}
-	if v.State != "" {
-		filters.Set("state", v.State)
-	}
-	return exportPath(format, filters)
+// Exports are the links to what the filters choose.
+func (v Findings) Exports() []exportLink {
+	return exportsOf("/findings/export", v.Values)
 }
 
 // NoteLength is that of the longest note.

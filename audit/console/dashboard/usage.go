@@ -26,6 +26,17 @@ type Cached struct {
 	Expires      time.Time
 }
 
+// CachedUntil is when the last answer for each connection goes.
+func CachedUntil(list []Cached) map[string]time.Time {
+	until := make(map[string]time.Time)
+	for _, c := range list {
+		if c.Expires.After(until[c.ConnectionID]) {
+			until[c.ConnectionID] = c.Expires
+		}
+	}
+	return until
+}
+
 func (Connections) view() (name, section, title string) {
 	return "connections", "Connections", "Connections"
 }
@@ -50,12 +61,7 @@ func newUsage(u index.Usage) usage {
 
 // Rows are the connections.
 func (v Connections) Rows() []usage {
-	until := make(map[string]time.Time)
-	for _, c := range v.Cached {
-		if c.Expires.After(until[c.ConnectionID]) {
-			until[c.ConnectionID] = c.Expires
-		}
-	}
+	until := CachedUntil(v.Cached)
 	list := make([]usage, len(v.List))
 	for i, u := range v.List {
 		list[i] = newUsage(u)
@@ -72,12 +78,8 @@ func (v Connections) Older() string {
 	return queryPath("/connections", "cursor", v.Next)
 }
 
-// Export is the address of the export of the calls that are counted, in a format.
-func (v Connections) Export(format string) string { return exportCalls(format) }
-
-func exportCalls(format string) string {
-	return exportPath(format, url.Values{"kind": {"outcome"}})
-}
+// Exports are the links to the list, and to the calls that are counted in it.
+func (v Connections) Exports() []exportLink { return exportsOfList("/connections/export") }
 
 // Connection is the view of one connection: its newest events, and what the cache
 // holds of it.
@@ -110,9 +112,9 @@ func (v Connection) Done() string {
 // Rows are the newest events.
 func (v Connection) Rows() []row { return rows(v.Entries) }
 
-// Export is the address of the export of its events in a format.
-func (v Connection) Export(format string) string {
-	return exportPath(format, url.Values{"connection": {v.ID}})
+// Exports are the links to its events.
+func (v Connection) Exports() []exportLink {
+	return exportsOf("/export", url.Values{"connection": {v.ID}})
 }
 
 // Callers is the view of the principals and their keys, the one used last first.
@@ -177,8 +179,8 @@ func (v Callers) Unused() []Key {
 	return list
 }
 
-// Export is the address of the export of the calls that are counted, in a format.
-func (v Callers) Export(format string) string { return exportCalls(format) }
+// Exports are the links to the list, and to the calls that are counted in it.
+func (v Callers) Exports() []exportLink { return exportsOfList("/callers/export") }
 
 // KnownKeys says whether the keys file could be read.
 func (v Callers) KnownKeys() bool { return v.Keys != nil }
