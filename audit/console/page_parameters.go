@@ -32,6 +32,7 @@ var (
 	// Several filters, each as long as it may be, stand in an address.
 	backParameter   = parameter{name: "back", max: maxBody, set: func(q *query, value string) error { return q.setNext(value) }}
 	nextParameter   = parameter{name: "next", set: func(q *query, value string) error { return q.setNext(value) }}
+	allParameter    = choice("all", func(q *query, _ string) { q.all = true }, "true")
 	purgedParameter = parameter{name: "purged", set: func(q *query, value string) error {
 		n, ok := parseNumber(value)
 		if !ok || n > 1<<31 {

@@ -57,6 +57,7 @@ var pageSamples = []struct {
 	{"GET", "/connections/export?format=csv", "", token.Viewer, 200, "export"},
 	{"GET", "/callers/export", "", token.Viewer, 200, "export"},
 	{"POST", "/purge", "connection=conn%2F0%2Bx%3D%3D", token.Operator, 303, "cache_purge"},
+	{"POST", "/purge", "all=true", token.Operator, 303, "cache_purge"},
 	{"POST", "/findings/FINDING/acknowledge", "note=seen", token.Operator, 303, "finding_acknowledged"},
 	{"POST", "/logout", "", token.Viewer, 303, "session_ended"},
 }
@@ -164,6 +165,10 @@ func TestSessionReach(t *testing.T) {
 		{"form with more than it has", "POST", "/purge", form + "&more=1", site("Sec-Fetch-Site", "same-origin"), 400},
 		{"form with a query", "POST", "/purge?x=1", form, site("Sec-Fetch-Site", "same-origin"), 400},
 		{"form that is empty", "POST", "/purge", "", site("Sec-Fetch-Site", "same-origin"), 400},
+		{"form for all", "POST", "/purge", "all=true", site("Sec-Fetch-Site", "same-origin"), 303},
+		{"form for all from another site", "POST", "/purge", "all=true", site("Sec-Fetch-Site", "cross-site"), 403},
+		{"form for all and one", "POST", "/purge", form + "&all=true", site("Sec-Fetch-Site", "same-origin"), 400},
+		{"form for not all", "POST", "/purge", "all=false", site("Sec-Fetch-Site", "same-origin"), 400},
 		{"form that is too long", "POST", "/purge", "connection=" + strings.Repeat("a", 70_000), site("Sec-Fetch-Site", "same-origin"), 413},
 		{"a page is only read", "DELETE", "/events", "", site("Sec-Fetch-Site", "same-origin"), 405},
 		{"purge is no page to read", "GET", "/purge", "", site("Sec-Fetch-Site", "same-origin"), 405},

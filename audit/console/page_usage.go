@@ -19,7 +19,9 @@ func (c *Console) connectionsPage(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return pageFailure(err)
 	}
-	return c.recorded(w, r, actionConnections, dashboard.Connections{List: list, Next: next, Later: q.cursor != "", Cached: c.cached("")})
+	return c.recorded(w, r, actionConnections, dashboard.Connections{
+		List: list, Next: next, Later: q.cursor != "", Cached: c.cached(""), Purges: c.cfg.Purger != nil, Purged: q.purged,
+	})
 }
 
 func (c *Console) connectionPage(w http.ResponseWriter, r *http.Request) error {
@@ -55,23 +57,21 @@ func (c *Console) cached(connection string) []dashboard.Cached {
 	return list
 }
 
-// purgeForm forgets the cached answers of a connection.
+// purgeForm forgets the cached answers of a connection, or all if the form says so
+// in as many words.
 func (c *Console) purgeForm(w http.ResponseWriter, r *http.Request) error {
-	connection := queryOf(r).connection
-	if connection == "" {
-		return badParameter("connection", "The form names no connection.")
+	q := queryOf(r)
+	if q.all == (q.connection != "") {
+		return badParameter("connection", "The form names one connection, or says all.")
 	}
-	if err := c.limits.allow(r); err != nil {
+	purged, err := c.forget(w, r)
+	if err != nil {
 		return err
 	}
-	if err := c.record(w, r, actionPurge, http.StatusOK); err != nil {
-		return err
+	to := url.URL{Path: "/connections", RawQuery: "purged=" + strconv.Itoa(purged)}
+	if !q.all {
+		to.Path, to.RawPath = "/connection/"+q.connection, dashboard.ConnectionPath(q.connection)
 	}
-	purged := 0
-	if c.cfg.Purger != nil {
-		purged = c.cfg.Purger.PurgeConnection(connection)
-	}
-	to := url.URL{Path: "/connection/" + connection, RawPath: dashboard.ConnectionPath(connection), RawQuery: "purged=" + strconv.Itoa(purged)}
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	return nil
 }

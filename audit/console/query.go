@@ -39,6 +39,7 @@ type query struct {
 	note   string
 	next   string // a path of the dashboard's
 	purged *int
+	all    bool // connections
 }
 
 func newQuery() *query { return &query{values: make(url.Values)} }

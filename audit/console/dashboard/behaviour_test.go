@@ -288,36 +288,6 @@ func testAcknowledge(t *testing.T, browser context.Context, s *site) {
 	b.quiet()
 }
 
-func testPurge(t *testing.T, browser context.Context, s *site) {
-	b := openTab(t, browser, 1280, 1000, false)
-	path := "/connection/" + url.PathEscape(connectionID(2))
-	b.login(s, s.viewer)
-	b.visit(s.url + path)
-	if b.count(".purge") != 0 || !strings.Contains(b.text("main"), "installer-fra1") {
-		t.Errorf("a viewer sees %q", b.text("main"))
-	}
-	// What is not shown is not allowed either.
-	b.expect("403 (Forbidden)")
-	if status := eval[int](b, "fetch('/purge', {method: 'POST', headers: {'Content-Type': 'application/x-www-form-urlencoded'}, body: 'connection=' + encodeURIComponent($ARG)}).then((r) => r.status)", connectionID(2)); status != 403 {
-		t.Errorf("a viewer purges: %d", status)
-	}
-	b.login(s, s.operator)
-	b.visit(s.url + path)
-	size := s.journal.Size()
-	b.submit(".purge button")
-	if got := b.text(".note.good"); !strings.Contains(got, "One cached answer was forgotten") {
-		t.Errorf("it says %q", got)
-	}
-	if got := b.text("section.panel"); !strings.Contains(got, "No answer for this connection is held now") {
-		t.Errorf("the cache has %q", got)
-	}
-	if got := s.actions(t, size, "ops"); got["cache_purge"] != 1 {
-		t.Errorf("recorded: %v", got)
-	}
-	b.shoot("purged-1280-light")
-	b.quiet()
-}
-
 func testKeyboard(t *testing.T, browser context.Context, s *site) {
 	b := openTab(t, browser, 1280, 1000, false)
 	b.login(s, s.viewer)

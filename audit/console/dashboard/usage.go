@@ -14,6 +14,8 @@ type Connections struct {
 	Next   string // cursor
 	Later  bool   // the page is not the first
 	Cached []Cached
+	Purges bool // there is a cache to purge
+	Purged *int // how many answers were just forgotten; nil if none were to be
 }
 
 // Cached is an answer that the cache holds.
@@ -70,6 +72,9 @@ func (v Connections) Rows() []usage {
 	return list
 }
 
+// Done says what a purge has done.
+func (v Connections) Done() string { return purgeDone(v.Purged, "The cache held nothing.") }
+
 // Older is the address of the next page.
 func (v Connections) Older() string {
 	if v.Next == "" {
@@ -98,15 +103,19 @@ func (v Connection) view() (name, section, title string) {
 
 // Done says what a purge has done.
 func (v Connection) Done() string {
+	return purgeDone(v.Purged, "Nothing of this connection was in the cache.")
+}
+
+func purgeDone(purged *int, nothing string) string {
 	switch {
-	case v.Purged == nil:
+	case purged == nil:
 		return ""
-	case *v.Purged == 0:
-		return "Nothing of this connection was in the cache."
-	case *v.Purged == 1:
+	case *purged == 0:
+		return nothing
+	case *purged == 1:
 		return "One cached answer was forgotten. The next call goes to AWS."
 	}
-	return number(*v.Purged) + " cached answers were forgotten. The next call goes to AWS."
+	return number(*purged) + " cached answers were forgotten. The next call goes to AWS."
 }
 
 // Rows are the newest events.

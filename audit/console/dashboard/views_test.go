@@ -35,7 +35,7 @@ func TestBrowser(t *testing.T) {
 		test func(*testing.T, context.Context, *site)
 	}{
 		{"views", testViews}, {"speed", testSpeed}, {"live", testLive}, {"filter", testFilter}, {"search", testSearch}, {"proof", testProof}, {"acknowledge", testAcknowledge},
-		{"purge", testPurge}, {"keyboard", testKeyboard}, {"session", testSession}, {"idle", testIdle}, {"refresh", testRefresh}, {"hostile", testHostile}, {"empty", testEmpty},
+		{"purge", testPurge}, {"purge-all", testPurgeAll}, {"keyboard", testKeyboard}, {"session", testSession}, {"idle", testIdle}, {"refresh", testRefresh}, {"hostile", testHostile}, {"empty", testEmpty},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, browser, s) })
 	}
