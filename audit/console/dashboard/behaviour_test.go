@@ -79,6 +79,7 @@ func testLive(t *testing.T, browser context.Context, s *site) {
 			s.call(t, "after-burst")
 			b.until("the burst", "document.querySelector('#rows .c-who').innerText === 'after-burst'")
 			b.until("a word that not all is shown", "document.getElementById('live-state').innerText === 'live, only the newest of many'")
+			b.shoot(fmt.Sprintf("flood-%d-light", width))
 			b.until("that word gone", "document.getElementById('live-state').innerText === 'live'")
 			s.settle(t)
 			last := eval[uint64](b, "Number([...document.querySelectorAll('#rows tr')].at(-1).dataset.index)")
