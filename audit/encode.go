@@ -23,7 +23,7 @@ func AppendHead(dst []byte, index uint64) []byte {
 //
 // Empty fields are left out, except id, kind, time and origin on every line;
 // read_only, decision and cache on intents and outcomes; status and error_class
-// on outcomes; of_attempt on verdicts. On those lines an empty cache and an
+// on outcomes; of_attempt on verdicts; age_ms in every fill. On those lines an empty cache and an
 // empty error class are written as "none"; a class outside the closed set is
 // written as "other" on any.
 func AppendBody(dst []byte, e *Event) []byte {
@@ -71,7 +71,7 @@ func AppendBody(dst []byte, e *Event) []byte {
 		w.open("fill", '{')
 		w.string(fieldFillEventID, f.EventID)
 		w.string(fieldFillRequestID, f.RequestID)
-		w.int("age_ms", f.AgeMS)
+		w.number("age_ms", f.AgeMS, true)
 		w.close('}')
 	}
 

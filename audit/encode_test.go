@@ -45,7 +45,7 @@ func TestAppendLineGolden(t *testing.T) {
 			name:  "empty objects and a time elsewhere",
 			event: audit.Event{Kind: audit.KindAdmin, Time: when.In(time.FixedZone("", -3600)), TLS: &audit.TLS{}, Fill: &audit.Fill{}, Upstream: &audit.Upstream{}},
 			want: `{"v":1,"index":0,"id":"","kind":"admin","time":"2026-11-22T23:59:59.000000120Z","origin":"",` +
-				`"tls":{},"fill":{},"upstream":{}}`,
+				`"tls":{},"fill":{"age_ms":0},"upstream":{}}`,
 		},
 		{
 			name:  "a class outside the set",

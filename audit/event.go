@@ -116,7 +116,7 @@ type TLS struct {
 type Fill struct {
 	EventID   string `json:"event_id,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
-	AgeMS     int64  `json:"age_ms,omitempty"`
+	AgeMS     int64  `json:"age_ms"`
 }
 
 // Upstream is the identity and the endpoint that a call to AWS was made with.

@@ -37,7 +37,12 @@ var columns = [...]column{
 	text("cache", func(e *audit.Event) string { return string(e.Cache) }),
 	text("fill_event_id", func(e *audit.Event) string { return fillOf(e).EventID }),
 	text("fill_request_id", func(e *audit.Event) string { return fillOf(e).RequestID }),
-	number("fill_age_ms", func(e *audit.Event) int64 { return fillOf(e).AgeMS }),
+	{"fill_age_ms", func(dst []byte, e *audit.Event) []byte {
+		if e.Fill == nil {
+			return dst
+		}
+		return strconv.AppendInt(dst, e.Fill.AgeMS, 10)
+	}},
 	text("upstream_account", func(e *audit.Event) string { return upstreamOf(e).Account }),
 	text("upstream_identity_arn", func(e *audit.Event) string { return upstreamOf(e).IdentityARN }),
 	text("upstream_access_key_id", func(e *audit.Event) string { return upstreamOf(e).AccessKeyID }),

@@ -39,7 +39,7 @@ func (o *object) unmapped(e *audit.Event, proof *Proof) {
 		inner := o.open("fill", '{')
 		o.text("event_id", f.EventID)
 		o.text("request_id", f.RequestID)
-		o.number("age_ms", f.AgeMS)
+		o.int("age_ms", f.AgeMS)
 		o.close(inner)
 	}
 	if u := e.Upstream; u != nil {

@@ -73,7 +73,9 @@ func canonical(line []byte) bool {
 		n := m.nested()
 		n.text("event_id", 128)
 		n.text("request_id", 128)
-		n.number("age_ms", maxNumber)
+		if !n.key("age_ms") || !s.number(maxNumber) {
+			return false
+		}
 		n.close('}')
 	}
 	if m.open("upstream", '{') {

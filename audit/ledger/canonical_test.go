@@ -21,12 +21,14 @@ func usual() map[string]*audit.Event {
 	hit := event(1<<40, "")
 	hit.Fill = &audit.Fill{EventID: "01936f2a-0000-7000-8000-000000000001", RequestID: "r-2", AgeMS: 1200}
 	hit.ClientGone, hit.Repeat = true, true
+	young := event(6, "")
+	young.Fill = &audit.Fill{EventID: "01936f2a-0000-7000-8000-000000000001", RequestID: "r-2"}
 	intent := event(0, "")
 	intent.Kind, intent.Status, intent.ErrorClass, intent.ReadOnly = audit.KindIntent, 0, "", false
 	denied := event(5, "")
 	denied.Decision, denied.Reason, denied.Status, denied.ErrorClass, denied.Cache = audit.Deny, "no rule allows it", 403, audit.ErrorClassPolicy, ""
 	return map[string]*audit.Event{
-		"hit": hit, "miss": miss, "intent": intent, "denied": denied,
+		"hit": hit, "young hit": young, "miss": miss, "intent": intent, "denied": denied,
 		"verdict": {Index: 9, ID: "x", Kind: audit.KindVerdict, Time: epoch, Origin: origin, Of: "y", OfAttempt: 1, State: "matched",
 			CloudTrailEventID: "z", Evidence: "request_id", LagMS: 90000},
 		"finding": {Index: 9, ID: "x", Kind: audit.KindFinding, Time: epoch, Origin: origin, State: "bypass", Operation: "GetConnection", Detail: "not ours"},
