@@ -20,7 +20,7 @@ import (
 
 func newAuditReconcileCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "reconcile --trail DIR|FILE...",
+		Use:   "reconcile [--trail] DIR|FILE...",
 		Short: "Hold the log against CloudTrail's log files",
 		Long: `Reads the log and a trail's log files side by side, however large, and says of each
 attempt against AWS what CloudTrail has of it, and of each Outposts call in CloudTrail
@@ -36,17 +36,19 @@ attempt is missing, contradicted or unclear; 1 that there is something to look a
 that they could not be compared.`,
 		Example: `  aws s3 sync s3://my-trail/AWSLogs trail
   gatepost audit reconcile --trail trail --data-dir /var/lib/gatepost/audit
+  gatepost audit reconcile trail/*_20261126T*.json.gz -d /var/lib/gatepost/audit   # these files alone
   gatepost audit reconcile --trail trail --config gatepost.yaml --output json   # with its known_direct rules`,
-		Args: noArguments,
+		Args: cobra.ArbitraryArgs, // more of the trail, so that a shell may spell it out
 	}
-	paths := cmd.Flags().StringArray("trail", nil, "`directory or file` of CloudTrail log files, repeatable (required)")
+	trails := cmd.Flags().StringArray("trail", nil, "`directory or file` of CloudTrail log files, repeatable; those that follow need no flag")
 	keys := cmd.Flags().String("trail-keys", "", "`directory` of CloudTrail's public keys")
 	_ = cmd.MarkFlagDirname("trail-keys")
 	output := addChoice(cmd, "output", "o", "table for people, or one object", true, "table", "json")
 	addLogFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if len(*paths) == 0 {
-			return misuse("say where CloudTrail's log files are: --trail with a directory or a file")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		paths := slices.Concat(*trails, args)
+		if len(paths) == 0 {
+			return misuse("say where CloudTrail's log files are: name directories or files of them")
 		}
 		dir, err := p.logDir(cmd)
 		if err != nil {
@@ -64,7 +66,7 @@ that they could not be compared.`,
 			}
 			c = loaded.Config
 		}
-		source, err := trail.New(trail.Config{Paths: *paths, Keys: *keys, Offline: true})
+		source, err := trail.New(trail.Config{Paths: paths, Keys: *keys, Offline: true})
 		if err != nil {
 			return &exitError{code: exitUsage, err: err}
 		}

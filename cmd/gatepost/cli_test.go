@@ -65,7 +65,7 @@ func TestWrongUsage(t *testing.T) {
 		{"period", []string{"audit", "query", "--since", "2026-01-02", "--until", "2026-01-01", "-d", "testdata/log"}, "is not before --until"},
 		{"negative limit", []string{"audit", "query", "--limit=-1"}, "write a positive number"},
 		{"negative lines", []string{"audit", "tail", "-n=-1"}, "write 0 or a positive number"},
-		{"no trail", []string{"audit", "reconcile", "-d", "testdata/log"}, "say where CloudTrail's log files are: --trail with a directory or a file"},
+		{"no trail", []string{"audit", "reconcile", "-d", "testdata/log"}, "say where CloudTrail's log files are: name directories or files of them"},
 		{"unexpected argument", []string{"version", "please"}, `unexpected argument "please"`},
 		{"missing event", []string{"audit", "show"}, "missing argument: the id of an event"},
 		{"malformed event", []string{"audit", "show", "a b"}, `"a b" is neither an id nor a position in the log`},
