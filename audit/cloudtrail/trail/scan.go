@@ -79,6 +79,9 @@ func (s *Source) scan(from time.Time) (*tree, error) {
 			if n.kind == other || !entry.Type().IsRegular() {
 				return nil
 			}
+			if c := s.contents[path]; c != nil && c.scan == s.scans {
+				return nil // named beside its directory
+			}
 			info, err := entry.Info()
 			if os.IsNotExist(err) {
 				return nil

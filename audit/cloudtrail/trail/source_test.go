@@ -66,6 +66,18 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// A file that is named beside its directory is one file.
+func TestNamedTwice(t *testing.T) {
+	b := newBucket(t)
+	b.hours(1)
+	stray := filepath.Join(b.dir, "a.json")
+	b.put(stray, []byte(`{"Records":[`+b.event(day)+`]}`))
+	to, _ := offline(t, "", b.dir, stray, b.find("CloudTrail_", "T0005Z"), b.dir)
+	if diff := cmp.Diff([]string{"00:00#3", "00:04#1", "00:34#2"}, to.records); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
 // Without digests only later files show that an hour's are all there, and hours
 // without any file are not spoken of.
 func TestNoDigests(t *testing.T) {
