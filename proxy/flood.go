@@ -34,30 +34,37 @@ type floodSource struct {
 	limit   *rate.Limiter
 
 	mu      sync.Mutex // guards the rest, and is held while a summary is opened: whoever it will count waits until it is durable
-	summary string     // event id of the open summary, "" when none is
+	summary summary    // the open one, zero when none is
 	count   uint64
+}
+
+// summary is the entry that begins a stretch of refusals that are counted.
+type summary struct {
+	id    string
+	index uint64
 }
 
 func newFlood(j Journal, now func() time.Time) *flood {
 	return &flood{journal: j, now: now, sources: make(map[netip.Prefix]*floodSource)}
 }
 
-// admit says whether a refusal of that source is recorded by itself. If not, it has been counted in the summary whose event id is
-// returned, and whose first record is durable; an error means that it is not.
-func (f *flood) admit(source netip.Addr) (alone bool, summary string, err error) {
+// admit says whether a refusal of that source is recorded by itself. If not, it has been counted in the summary that is returned, whose
+// entry is durable; an error means that it is not.
+func (f *flood) admit(source netip.Addr) (alone bool, in summary, err error) {
 	s := f.source(source)
 	now := f.now()
 	if s.limit.AllowN(now, 1) {
-		return true, "", nil
+		return true, summary{}, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.summary == "" {
+	if s.summary == (summary{}) {
 		e := &audit.Event{ID: audit.NewID(now), Kind: audit.KindSystem, Time: now, SourceIP: s.text(), Decision: audit.Deny, Action: "suppression_started"}
-		if _, err := f.journal.Append(context.Background(), e); err != nil {
-			return false, "", err
+		commit, err := f.journal.Append(context.Background(), e)
+		if err != nil {
+			return false, summary{}, err
 		}
-		s.summary, s.count = e.ID, 0
+		s.summary, s.count = summary{e.ID, commit.Index}, 0
 	}
 	s.count++
 	return false, s.summary, nil
@@ -103,14 +110,14 @@ func (f *flood) summarise() {
 func (s *floodSource) close(j Journal, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.summary == "" {
+	if s.summary == (summary{}) {
 		return false
 	}
 	j.Record(&audit.Event{
 		ID: audit.NewID(now), Kind: audit.KindSystem, Time: now, SourceIP: s.text(), Decision: audit.Deny,
-		Action: "unauthenticated_summary", Of: s.summary, Count: s.count,
+		Action: "unauthenticated_summary", Of: s.summary.id, Count: s.count,
 	})
-	s.summary = ""
+	s.summary = summary{}
 	return true
 }
 

@@ -168,18 +168,18 @@ func (h *Handler) conclude(w *http1.Response, c *call) {
 	h.Observer.Request(e.Operation, e.Region, e.Cache, e.Decision, e.ErrorClass, time.Since(c.request.Received), e.ID)
 }
 
-// record makes the outcome durable. A refusal of somebody who proved nothing may instead be counted in a summary, whose event id then
-// becomes the call's.
+// record makes the outcome durable. A refusal of somebody who proved nothing may instead be counted in a summary, whose event id and
+// place then become the call's.
 func (h *Handler) record(c *call) (index uint64, recorded bool, err error) {
 	e := &c.event
 	if c.principal.KeyID() == "" && e.Decision == audit.Deny {
-		alone, summary, err := h.flood.admit(c.request.Remote.Addr())
+		alone, in, err := h.flood.admit(c.request.Remote.Addr())
 		if err != nil {
 			return 0, false, err
 		}
 		if !alone {
-			e.ID = summary
-			return 0, false, nil
+			e.ID = in.id
+			return in.index, true, nil
 		}
 	}
 
