@@ -22,6 +22,7 @@ const (
 	codeUnknownOperation = "UnknownOperationException"
 	codeUnavailable      = "ServiceUnavailableException"
 	codeInternal         = "InternalServerException"
+	codeThrottling       = "ThrottlingException"
 
 	codeInvalidRequest     = "InvalidRequestException"
 	codeBadGateway         = "BadGatewayException"

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,8 +93,24 @@ func (h *Handler) understand(c *call, answer upstream.Answer) (*awsError, *Error
 		return nil, invalidAnswer(errNotJSON)
 	case answer.Status >= 300 && (!wellFormed || len(answer.Body) == 0):
 		r.reply.body, r.reply.contentType = errorBody(fmt.Sprintf("AWS answered %d without a JSON document.", answer.Status)), ""
+		r.reply.errorType = cmp.Or(answer.ErrorType, typeOf(answer.Status))
 	}
 	return r, nil
+}
+
+// typeOf names an error that came without a name: it is not the API's own, but of something before it.
+func typeOf(status int) string {
+	switch status {
+	case 429:
+		return codeThrottling
+	case 500:
+		return codeInternal
+	case 503:
+		return codeUnavailable
+	case 504:
+		return codeGatewayTimeout
+	}
+	return codeBadGateway
 }
 
 // relay answers with what AWS said: to this call, or to the one that this call waited for.

@@ -184,6 +184,8 @@ func TestAdmission(t *testing.T) {
 		"throttled by status":         {outpoststest.Fault{Status: 429, Code: "TooManyRequestsException", Header: map[string]string{"Retry-After": "3"}}, 429, "TooManyRequestsException", "throttling"},
 		"quota":                       {outpoststest.Fault{Status: 402, Code: "ServiceQuotaExceededException"}, 402, "ServiceQuotaExceededException", "service_quota"},
 		"HTML error":                  {outpoststest.Fault{Status: 403, Code: "AccessDeniedException", Body: []byte("<html>"), Header: map[string]string{"Content-Type": "text/html"}}, 403, "AccessDeniedException", "access_denied"},
+		"a page of 503":               {outpoststest.Fault{Status: 503, Body: []byte("<html>"), Header: map[string]string{"Content-Type": "text/html"}, Times: 2}, 503, "ServiceUnavailableException", "internal_server"},
+		"a page of 404":               {outpoststest.Fault{Status: 404, Body: []byte("<html>"), Header: map[string]string{"Content-Type": "text/html"}}, 404, "BadGatewayException", "not_found"},
 		"fails twice":                 {outpoststest.Fault{Status: 500, Code: "InternalServerException", Times: 2}, 500, "InternalServerException", "internal_server"},
 	}
 	n := 0

@@ -296,8 +296,10 @@ func TestTLS(t *testing.T) {
 	if _, err := call(first, tls.VersionTLS11); err == nil {
 		t.Error("TLS 1.1 is accepted")
 	}
-	if a, err := g.Raw("GET / HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil || a.status != 400 || !strings.Contains(a.body, "HTTPS") {
+	if a, err := g.Raw("GET / HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil || a.status != 400 || a.header.Get("X-Amzn-Errortype") != "InvalidRequestException" || a.body != `{"message":"This port speaks HTTPS, not HTTP."}` {
 		t.Errorf("plaintext: %s, %v", a, err)
+	} else if _, err := http.ParseTime(a.header.Get("Date")); err != nil {
+		t.Error(err)
 	}
 	second := writeCertificate(t, cert, key)
 	g.cmd.Process.Signal(syscall.SIGHUP)

@@ -125,7 +125,7 @@ func (c *conn) handshake() bool {
 	defer cancel()
 	if err := tc.HandshakeContext(ctx); err != nil {
 		if re, ok := errors.AsType[tls.RecordHeaderError](err); ok && re.Conn != nil && looksLikeHTTP(re.RecordHeader) {
-			io.WriteString(re.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 34\r\n\r\nThis port speaks HTTPS, not HTTP.\n")
+			io.WriteString(re.Conn, "HTTP/1.1 400 Bad Request\r\nDate: "+httpDate(time.Now())+"\r\nConnection: close\r\n"+speaksHTTPS)
 		}
 		c.srv.Handler.Dropped(c.req.Remote, ReasonTLS)
 		return false
@@ -133,6 +133,10 @@ func (c *conn) handshake() bool {
 	c.req.TLS = new(tc.ConnectionState())
 	return true
 }
+
+// speaksHTTPS is an error as SDKs of AWS understand it. No handler sees the request, which could not be read.
+const speaksHTTPS = "Content-Type: application/json\r\nx-amzn-ErrorType: InvalidRequestException\r\nContent-Length: 47\r\n\r\n" +
+	`{"message":"This port speaks HTTPS, not HTTP."}`
 
 func looksLikeHTTP(h [5]byte) bool {
 	switch string(h[:]) {
