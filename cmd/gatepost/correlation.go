@@ -121,17 +121,18 @@ func (s *service) lookups(ctx context.Context) ([]reconcile.Source, error) {
 // trailFiles is the one source that has all regions.
 func (s *service) trailFiles() ([]reconcile.Source, error) {
 	c := s.config.Correlate
-	source, err := trail.New(trail.Config{Paths: []string{c.TrailDir}, Keys: c.TrailKeys, SettleAfter: c.SettleAfter, Places: s.archive, Logger: s.log})
+	source, err := trail.New(trail.Config{Paths: []string{c.TrailDir}, Keys: c.TrailKeys, SettleAfter: c.SettleAfter, Places: s.archive, Observer: lookupObserver{s.metrics.Correlation}, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}
 	return []reconcile.Source{{Name: "trail files", Source: source}}, nil
 }
 
-// lookupObserver counts lookups.
+// lookupObserver counts lookups, and readings of a trail's files.
 type lookupObserver struct{ metrics *metrics.Correlation }
 
 func (o lookupObserver) Lookup(result string, _ time.Duration) { o.metrics.Looked(result) }
+func (o lookupObserver) Read(result string)                    { o.metrics.Looked(result) }
 
 // correlationReadiness reports on what holds the log against CloudTrail. Calls are answered with and without it.
 func (s *service) correlationReadiness() console.Component {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/gatepost-proxy/gatepost/audit"
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/cloudtrailtest"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/lookup"
+	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/trail"
 	"github.com/gatepost-proxy/gatepost/proxy/outposts/outpoststest"
 )
 
@@ -273,6 +275,12 @@ func TestTrailFiles(t *testing.T) {
 		matched := g.decided(t, audit.KindVerdict, "matched")
 		return len(matched) == 1 && matched[0].Of == id
 	})
+	for _, result := range trail.Results() {
+		if !slices.Contains(lookup.Results(), result) {
+			t.Errorf("the metric has no result %q", result)
+		}
+	}
+	waitFor(t, "the metric of readings", func() bool { return g.Metric(t, `gatepost_cloudtrail_lookups_total{result="ok"}`) >= 2 })
 	reconcile := func(want int, texts ...string) {
 		t.Helper()
 		out, err := exec.Command("gatepost", "audit", "reconcile", "--trail", dir, "--data-dir", g.logDir()).CombinedOutput()

@@ -42,7 +42,7 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 		Rejections:     rejections,
 
 		CorrelationFindings: findings,
-		CloudTrailLookups:   lookup.Results(),
+		CloudTrailLookups:   lookup.Results(), // trail.Results are among them
 	})
 }
 

@@ -9,6 +9,21 @@ import (
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail"
 )
 
+// What came of a reading of the files, which a Poll is.
+const (
+	ResultOK    = "ok"
+	ResultError = "error" // it ended early, or there are [Fault]s
+)
+
+// Results are all values of Observer.Read.
+func Results() []string { return []string{ResultOK, ResultError} }
+
+// Observer is told of each reading. It is called by the goroutine that polls.
+type Observer interface {
+	// Read is told what came of a reading, one of [Results].
+	Read(result string)
+}
+
 // Config says what a source reads.
 type Config struct {
 	// Paths are directories, read with all below them, and log files.
@@ -34,7 +49,8 @@ type Config struct {
 	// Offline is for files to which none will be added: there is no grace.
 	Offline bool
 
-	Logger *slog.Logger // nil discards
+	Observer Observer     // nil is none
+	Logger   *slog.Logger // nil discards
 
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -45,6 +61,9 @@ func (c Config) check() (Config, error) {
 	c.Grace = cmp.Or(c.Grace, 15*time.Minute)
 	if c.Offline {
 		c.Grace = 0
+	}
+	if c.Observer == nil {
+		c.Observer = noObserver{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -60,3 +79,7 @@ func (c Config) check() (Config, error) {
 	}
 	return c, nil
 }
+
+type noObserver struct{}
+
+func (noObserver) Read(string) {}

@@ -295,3 +295,8 @@ func poll(t *testing.T, s *trail.Source, since time.Time, to *sink) {
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
+
+// results are what an observer is told, in order.
+type results []string
+
+func (r *results) Read(result string) { *r = append(*r, result) }

@@ -68,8 +68,14 @@ func New(c Config) (*Source, error) {
 // unless there is no other.
 func (s *Source) Poll(ctx context.Context, since time.Time, sink cloudtrail.Sink) error {
 	err := s.poll(ctx, since.UTC(), sink)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil && len(s.faults) == 0:
+		s.config.Observer.Read(ResultOK)
+	case err == nil:
+		s.config.Observer.Read(ResultError)
+	case ctx.Err() == nil: // else nothing came of it
 		s.kept.fails(s.config.Now(), err)
+		s.config.Observer.Read(ResultError)
 	}
 	return err
 }

@@ -483,12 +483,44 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Each reading is told of, but one that was called off.
+func TestObserver(t *testing.T) {
+	b := newBucket(t)
+	b.hours(2)
+	var told results
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Observer: &told, Now: (&clock{day.Add(3 * time.Hour)}).Now})
+	poll(t, s, day, &sink{})
+	poll(t, s, day, &sink{})
+	junk := filepath.Join(b.dir, "notes.json")
+	b.put(junk, []byte(`{}`))
+	poll(t, s, day, &sink{})
+	if err := os.Remove(junk); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, s, day, &sink{})
+	if err := os.Rename(b.dir, b.dir+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Poll(t.Context(), day, &sink{}); err == nil {
+		t.Error("a directory that is gone is read")
+	}
+	if diff := cmp.Diff(results{trail.ResultOK, trail.ResultOK, trail.ResultError, trail.ResultOK, trail.ResultError}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	b := newBucket(t)
 	b.hours(2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := newSource(t, trail.Config{Paths: []string{b.dir}})
+	var told results
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, Observer: &told})
+	defer func() {
+		if len(told) != 1 {
+			t.Errorf("told %v of a reading and of one that was called off", told)
+		}
+	}()
 	if err := s.Poll(ctx, day, &sink{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
