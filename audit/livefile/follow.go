@@ -142,9 +142,13 @@ func (f *Follower[T]) accept() {
 	}
 }
 
-// refuse keeps what is in use and notes why, once for each new reason.
+// refuse keeps what is in use and notes why, once for each new reason. Without
+// anything in use there is nothing to follow, and the error is whoever's who asked.
 func (f *Follower[T]) refuse(err error) error {
 	loaded := f.Status()
+	if loaded.At.IsZero() {
+		return err
+	}
 	loaded.Err = err
 	if loaded.Since.IsZero() {
 		loaded.Since = f.source.Now()

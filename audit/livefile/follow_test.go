@@ -192,9 +192,13 @@ func TestFaultKeepsWhatIsInUse(t *testing.T) {
 
 func TestFollowRefusesABadFile(t *testing.T) {
 	fault := errors.New("fault")
-	_, err := livefile.Follow(livefile.Source[int]{Path: newFile(t, ""), Rules: rules(), Parse: func([]byte, int) (int, error) { return 0, fault }})
+	var log livefiletest.Log
+	_, err := livefile.Follow(livefile.Source[int]{Path: newFile(t, ""), Rules: rules(), Logger: log.Logger(), Parse: func([]byte, int) (int, error) { return 0, fault }})
 	if err != fault {
 		t.Errorf("error %v", err)
+	}
+	if lines := log.Take(); len(lines) > 0 {
+		t.Errorf("nothing is in use, and it is logged that %q", lines)
 	}
 }
 
