@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
@@ -33,7 +32,7 @@ func newMetrics(c config.Config) (*metrics.Metrics, error) {
 	}
 	build := readBuild()
 	return metrics.New(metrics.Config{
-		Build:          metrics.Build{Version: build.Version, Commit: cmp.Or(build.Commit, "unknown"), GoVersion: build.Go, FIPS: build.FIPS140.Enabled},
+		Build:          metrics.Build{Version: build.Version, Commit: build.Commit, GoVersion: build.Go, FIPS: build.FIPS140.Enabled},
 		Operations:     operations,
 		Regions:        c.Upstream.Regions,
 		AuditRefusals:  journal.Reasons(),

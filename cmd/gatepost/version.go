@@ -17,7 +17,7 @@ const version = "0.1.0"
 // buildInfo describes the running binary.
 type buildInfo struct {
 	Version  string   `json:"version"`
-	Commit   string   `json:"commit,omitempty"`
+	Commit   string   `json:"commit"`             // "unknown" if the toolchain did not stamp it
 	Modified bool     `json:"modified,omitempty"` // built from a changed work tree
 	Go       string   `json:"go"`
 	Platform string   `json:"platform"`
@@ -34,6 +34,7 @@ type fipsInfo struct {
 func readBuild() buildInfo {
 	b := buildInfo{
 		Version:  version,
+		Commit:   "unknown",
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		FIPS140:  fipsInfo{Enabled: fips140.Enabled(), Module: fips140.Version()},
@@ -68,10 +69,7 @@ func newVersionCommand(p *program) *cobra.Command {
 			return json.NewEncoder(p.stdout).Encode(b)
 		}
 		commit, fips := b.Commit, "off"
-		switch {
-		case commit == "":
-			commit = "unknown"
-		case b.Modified:
+		if b.Modified {
 			commit += " (modified)"
 		}
 		if b.FIPS140.Enabled {
