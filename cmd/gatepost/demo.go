@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,13 +89,26 @@ func runDemo(ctx context.Context, o demoOptions, out, talk io.Writer) (failed in
 	if err != nil {
 		return 0, err
 	}
-	story := &demoStory{out: out, aws: aws, service: s, callers: callers, since: s.journal.Size()}
-	err = story.tell(ctx)
+	audience := &firstError{to: out}
+	story := &demoStory{out: audience, aws: aws, service: s, callers: callers, since: s.journal.Size()}
+	err = cmp.Or(story.tell(ctx), audience.err)
 	if err == nil && !o.once {
 		story.signpost(dir)
 		<-ctx.Done()
 	}
 	return story.failed, errors.Join(err, s.stop(context.WithoutCancel(ctx)))
+}
+
+// firstError remembers whether what was written arrived.
+type firstError struct {
+	to  io.Writer
+	err error
+}
+
+func (w *firstError) Write(b []byte) (int, error) {
+	n, err := w.to.Write(b)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // demoKey is a caller's access key.

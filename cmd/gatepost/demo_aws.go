@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit/cloudtrail/cloudtrailtest"
@@ -18,7 +19,9 @@ type demoAWS struct {
 }
 
 func startDemoAWS() (*demoAWS, error) {
-	trail, err := cloudtrailtest.Start(cloudtrailtest.Config{Faults: cloudtrailtest.Faults{Delay: cloudtrailtest.Constant(demoDelay)}})
+	// CloudTrail's ids are new each time: a directory may have those of an earlier demonstration.
+	faults := cloudtrailtest.Faults{Seed: rand.Uint64(), Delay: cloudtrailtest.Constant(demoDelay)}
+	trail, err := cloudtrailtest.Start(cloudtrailtest.Config{Faults: faults})
 	if err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (d *demoStory) conclude() {
 	if d.failed == 0 {
 		fmt.Fprintln(d.out, "\nEverything was as it should be.")
 	} else {
-		fmt.Fprintf(d.out, "\n%d expectations did not hold.\n", d.failed)
+		fmt.Fprintf(d.out, "\n%s did not hold.\n", plural(d.failed, "expectation"))
 	}
 }
 

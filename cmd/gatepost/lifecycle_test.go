@@ -47,6 +47,27 @@ func TestDemoOnce(t *testing.T) {
 	}
 }
 
+// A directory holds several demonstrations, and one that nobody could read has not been told.
+func TestDemoAgain(t *testing.T) {
+	dir := t.TempDir()
+	for n := range 2 {
+		out, err := exec.Command("gatepost", "demo", "--once", "--data-dir", dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("demonstration %d: %v\n%s", n+1, err, out)
+		}
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	cmd := exec.Command("gatepost", "demo", "--once")
+	cmd.Stdout = full
+	if err := cmd.Run(); err == nil {
+		t.Error("it is told to nobody, and says that all is well")
+	}
+}
+
 // SIGTERM lets the answer in the making go out, takes no more calls, and ends with 0 and a stop in the log.
 func TestTermination(t *testing.T) {
 	g := startGate(t, gateOptions{})
