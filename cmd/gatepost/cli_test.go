@@ -205,6 +205,12 @@ func TestCompletion(t *testing.T) {
 
 func TestConfigCheck(t *testing.T) {
 	t.Chdir(t.TempDir())
+	if _, stderr, code := gatepost(t, nil, "config", "check"); code != exitDone || !strings.HasPrefix(stderr, `warning: default: callers.keys_file: "keys.yaml" is not there yet`) {
+		t.Errorf("without a keys file: exit status %d, %q", code, stderr)
+	}
+	if err := os.WriteFile("keys.yaml", []byte("keys: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const file = "proxy:\n  listen: :8080\n  insecure_plaintext: true\n"
 	if err := os.WriteFile("gatepost.yaml", []byte(file), 0o600); err != nil {
 		t.Fatal(err)

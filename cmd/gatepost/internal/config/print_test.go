@@ -41,6 +41,10 @@ func TestWriteYAML(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("keys.yaml", []byte("keys: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name  string
 		flags []string
@@ -53,6 +57,7 @@ func TestWarnings(t *testing.T) {
 		{"admin", []string{"--admin.listen=192.0.2.1:9090", "--admin.tokens-file=t"}, []string{"speaks plain HTTP"}},
 		{"copies of checkpoints beside the log", []string{"--audit.dir=log", "--audit.checkpoint-copies=stdout,file:log/../log/copy,file:logs/copy,file:copy"},
 			[]string{"audit.checkpoint_copies: file:log/../log/copy is inside audit.dir"}},
+		{"no keys yet", []string{"--callers.keys-file=none"}, []string{`flag --callers.keys-file: callers.keys_file: "none" is not there yet`}},
 		{"no correlation", []string{"--correlate.source=off"}, []string{"stay unnoticed"}},
 	}
 	for _, tt := range tests {

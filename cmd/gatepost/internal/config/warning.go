@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 )
 
@@ -33,6 +36,9 @@ func (l *Loaded) Warnings() []string {
 	}
 	if admin, err := parseAddress(c.Admin.Listen); err == nil && !admin.loopback() {
 		warn("admin.listen", fmt.Sprintf("%s is not loopback and speaks plain HTTP: let something in front of it encrypt, or tokens can be read", c.Admin.Listen))
+	}
+	if _, err := os.Stat(c.Callers.KeysFile); errors.Is(err, fs.ErrNotExist) {
+		warn("callers.keys_file", fmt.Sprintf("%q is not there yet, and gatepost does not start without it: \"gatepost keys new\" makes it", c.Callers.KeysFile))
 	}
 	for _, text := range c.Audit.CheckpointCopies {
 		if to, err := ParseCheckpointCopy(text); err == nil && to.File != "" && within(to.File, c.Audit.Dir) {
