@@ -67,7 +67,7 @@ type Source interface {
 // Status tells a source that is behind from one that is broken.
 type Status struct {
 	OK          bool      // the newest reading succeeded
-	Reason      string    // why not, and what to do
+	Reason      string    // why not, and what to do; if OK, what it cannot tell all the same
 	Since       time.Time // when it stopped succeeding; zero if OK
 	LastSuccess time.Time // end of the newest reading that succeeded
 	// Watermark: every window that ends before it has been read for the last time

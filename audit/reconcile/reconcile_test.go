@@ -135,7 +135,8 @@ type source struct {
 	mu      sync.Mutex // guards the fields below
 	records []cloudtrail.Record
 	fail    error
-	silent  bool // its status knows nothing of fail
+	silent  bool   // its status knows nothing of fail
+	reason  string // of its status while it is OK
 	polls   int
 	sinkErr error
 }
@@ -175,7 +176,7 @@ func (s *source) Status() cloudtrail.Status {
 	if s.fail != nil && !s.silent {
 		return cloudtrail.Status{Reason: s.fail.Error(), Since: time.Now()}
 	}
-	return cloudtrail.Status{OK: true, LastSuccess: time.Now()}
+	return cloudtrail.Status{OK: true, Reason: s.reason, LastSuccess: time.Now()}
 }
 
 // observed is what the observer was told.
@@ -307,6 +308,11 @@ func TestStatus(t *testing.T) {
 	eventually(t, "broken although the source does not know", func() bool { s := r.Status(); return !s.OK })
 	w.source.set(func(s *source) { s.fail = nil })
 	eventually(t, "ok again", func() bool { s := r.Status(); return s.OK && s.Reason == "" })
+	w.source.set(func(s *source) { s.reason = "no window can be told" })
+	eventually(t, "ok, and what it cannot tell", func() bool {
+		s := r.Status()
+		return s.OK && !s.Behind && s.Reason == "us-west-2: no window can be told"
+	})
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -19,7 +19,7 @@ type Status struct {
 	// OK: nothing is broken. One that is behind, because AWS throttles or the log is
 	// long, is OK: it catches up by itself.
 	OK     bool
-	Reason string    // what is broken or what it is behind with, and what to do
+	Reason string    // what is broken, what it is behind with or what it cannot tell, and what to do
 	Since  time.Time // when it broke; zero if OK
 	Behind bool
 
@@ -62,7 +62,7 @@ const (
 func (r *Reconciler) Status() Status {
 	now := time.Now()
 	s := Status{OK: true}
-	var broken, behind []string
+	var broken, behind, untold []string
 
 	size := r.config.Journal.Size()
 	r.state.mu.Lock()
@@ -98,13 +98,15 @@ func (r *Reconciler) Status() Status {
 			behind = append(behind, source.Name+": throttled")
 		case at.LastSuccess.IsZero(), now.Sub(at.LastSuccess) > tardy*r.config.PollInterval:
 			behind = append(behind, source.Name+": still reading")
+		case at.Reason != "":
+			untold = append(untold, source.Name+": "+at.Reason)
 		}
 		if i == 0 || at.LastSuccess.Before(s.LastSuccess) {
 			s.LastSuccess = at.LastSuccess
 		}
 	}
 	s.OK, s.Behind = len(broken) == 0, len(behind) > 0
-	s.Reason = strings.Join(append(broken, behind...), "; ")
+	s.Reason = strings.Join(slices.Concat(broken, behind, untold), "; ")
 	return s
 }
 

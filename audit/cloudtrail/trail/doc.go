@@ -17,8 +17,10 @@
 // .json.gz or .json: log files (<account>_CloudTrail_<region>_<time>_…), digests
 // (<account>_CloudTrail-Digest_<region>_<trail>_<region>_<time>) and backfill
 // digests (…_backfill). Any other .json or .json.gz file is read as a log file of
-// which nothing is known: it belongs to no window. Directories of days
-// (…/2026/11/26) that are long before what is asked for are not entered.
+// which nothing is known: its records are handed over, and it belongs to no window.
+// Where there are no others, no window is ever told, so that nothing can be found
+// missing; Status says so, and is OK. Directories of days (…/2026/11/26) that are
+// long before what is asked for are not entered.
 //
 // A digest's signature is in its object's metadata in S3, which a copy does not
 // have, and in the next digest. For the newest one it may stand beside it: in

@@ -483,6 +483,36 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Files whose names are not CloudTrail's are read, and nothing more can be said of
+// them.
+func TestStatusOfStrays(t *testing.T) {
+	b := newBucket(t)
+	put := func(base, content string, at time.Time) {
+		path := filepath.Join(b.dir, base)
+		b.put(path, []byte(content))
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &clock{day.Add(time.Hour)}
+	s := newSource(t, trail.Config{Paths: []string{b.dir}, SettleAfter: time.Hour, Now: c.Now})
+	check := func(what string, ok bool, part string) {
+		t.Helper()
+		poll(t, s, day, &sink{})
+		if got := s.Status(); got.OK != ok || !strings.Contains(got.Reason, part) || part == "" && got.Reason != "" {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	put("notes.json", `{}`, day)
+	check("one that is no log file", false, fmt.Sprintf("no log file in [%q] could be read: %s", b.dir, filepath.Join(b.dir, "notes.json")))
+	put("a.json", `{"Records":[`+b.event(day)+`]}`, day.Add(5*time.Minute))
+	check("one", true, "do not tell what window they are of")
+	c.now = day.Add(4 * time.Hour)
+	check("one of four hours ago", false, "the newest file is of 2026-11-26T00:05:00Z")
+	b.log(c.now)
+	check("one beside a trail's", true, "")
+}
+
 // Each reading is told of, but one that was called off.
 func TestObserver(t *testing.T) {
 	b := newBucket(t)

@@ -69,12 +69,34 @@ func (s *Source) status(t *tree, since time.Time) cloudtrail.Status {
 		}
 	}
 	status := cloudtrail.Status{OK: true, Watermark: watermark}
+	unnamed := false // no name tells the time of its file
+	if newest.IsZero() {
+		newest = made(t.strays)
+		unnamed = !newest.IsZero()
+	}
 	switch {
 	case s.config.Offline || t.files > 0 && s.asOf.Sub(newest) <= stale:
+		if unnamed {
+			status.Reason = fmt.Sprintf("the names of the files in %q do not tell what window they are of, as CloudTrail's own do: their records are read, but no attempt can be missing", s.config.Paths)
+		}
+	case newest.IsZero() && len(s.faults) > 0:
+		status.OK, status.Since, status.Reason = false, s.asOf, fmt.Sprintf("no log file in %q could be read: %v", s.config.Paths, s.faults[0])
 	case newest.IsZero():
 		status.OK, status.Since, status.Reason = false, s.asOf, fmt.Sprintf("there are no log files in %q: is the trail's bucket copied there?", s.config.Paths)
 	default:
 		status.OK, status.Since, status.Reason = false, newest.Add(stale), fmt.Sprintf("the newest file is of %s: is the trail's bucket still copied here?", stamp(newest))
 	}
 	return status
+}
+
+// made is when the newest was made of those files that were read, whose names do
+// not tell when they were delivered.
+func made(strays []*file) time.Time {
+	var newest time.Time
+	for _, f := range strays {
+		if f.err == nil {
+			newest = later(newest, f.mtime)
+		}
+	}
+	return newest
 }
