@@ -205,8 +205,8 @@ func TestCredentialsThatDoNotExpire(t *testing.T) {
 		t.Error("the expiry is missing")
 	}
 	m.Upstream.CredentialsExpiry(time.Time{})
-	if strings.Contains(scrape(t, m, acceptText), name) {
-		t.Error("credentials that never expire have an expiry")
+	if !strings.Contains(scrape(t, m, acceptText), name+" +Inf\n") {
+		t.Error("credentials that never expire are not told from none")
 	}
 }
 

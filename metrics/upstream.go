@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -36,16 +37,19 @@ func newUpstream(reg prometheus.Registerer, sets callSets, regions []string) *Up
 		}),
 		sets: sets,
 	}
-	expiry := &gauges[time.Time]{parts: []gauge[time.Time]{{
-		gaugeDesc("upstream", "credentials_expiry_timestamp_seconds", "When the credentials used for AWS expire; absent while they do not.", nil),
-		timestamp,
+	expiry := &gauges[*time.Time]{parts: []gauge[*time.Time]{{
+		gaugeDesc("upstream", "credentials_expiry_timestamp_seconds", "When the credentials used for AWS expire, +Inf for never; absent until there are some.", nil),
+		func(at *time.Time) (float64, bool) {
+			switch {
+			case at == nil:
+				return 0, false
+			case at.IsZero():
+				return math.Inf(1), true
+			}
+			return timestamp(*at)
+		},
 	}}}
-	expiry.Track(func() time.Time {
-		if at := u.expiry.Load(); at != nil {
-			return *at
-		}
-		return time.Time{}
-	})
+	expiry.Track(u.expiry.Load)
 	reg.MustRegister(u.requests, u.duration, u.inFlight, expiry)
 
 	for _, region := range regions {
