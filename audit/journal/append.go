@@ -35,8 +35,9 @@ func (p *bodyPool) put(b *[]byte) {
 // [*Unavailable].
 //
 // An error leaves nothing to undo. After an Unavailable the line does not exist;
-// after ErrTimeout it may become durable, so that a caller that gives up an
-// intent then owes its outcome: see [Journal.Record].
+// after ErrTimeout it is queued, and is durable when Size is above the Index of the
+// Commit, unless the process ends before: a caller that gives up an intent then
+// owes its outcome, see [Journal.Record].
 //
 // A queued line is not withdrawn when ctx is cancelled: it carries values only.
 func (j *Journal) Append(ctx context.Context, e *audit.Event) (Commit, error) {

@@ -35,6 +35,8 @@ type Journal interface {
 	Size() uint64
 	Watch() <-chan struct{}
 	Read(from uint64) iter.Seq2[journal.Line, error]
+	// Append makes a line durable. After [journal.ErrTimeout] it is as soon as Size
+	// is above the Commit's Index.
 	Append(ctx context.Context, e *audit.Event) (journal.Commit, error)
 }
 

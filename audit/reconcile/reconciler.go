@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-proxy/gatepost/audit"
@@ -33,7 +34,8 @@ type Reconciler struct {
 	// process ends. It is decided again by the next one.
 	unrecorded bool
 
-	state status
+	counts atomic.Pointer[map[string]uint64] // replaced, never changed; with mu held
+	state  status
 }
 
 // place is what is kept over a restart.
@@ -72,6 +74,7 @@ func Open(ctx context.Context, c Config) (*Reconciler, error) {
 	}
 	c.Correlate.Start = r.saved.Start.Truncate(time.Second) // as records have it
 	r.core, r.next = correlate.New(c.Correlate), r.saved.Low
+	r.count()
 	r.state.done = r.next
 	return r, nil
 }
@@ -146,15 +149,16 @@ func (r *Reconciler) since() time.Time {
 }
 
 // Counts is the number of calls and attempts in each state, over the time that is
-// remembered.
-func (r *Reconciler) Counts() map[string]uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// remembered. It does not wait, whatever the log does. Nobody may change it.
+func (r *Reconciler) Counts() map[string]uint64 { return *r.counts.Load() }
+
+// count is called with mu held.
+func (r *Reconciler) count() {
 	counts := make(map[string]uint64)
 	for state, n := range r.core.Counts() {
 		counts[string(state)] = n
 	}
-	return counts
+	r.counts.Store(&counts)
 }
 
 // sink takes what a source reads.
@@ -181,7 +185,9 @@ func (s sink) Covered(ctx context.Context, c cloudtrail.Coverage) error {
 func (r *Reconciler) decide(ctx context.Context, speak func() []audit.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.record(ctx, speak())
+	events := speak()
+	r.count()
+	return r.record(ctx, events)
 }
 
 func wait(ctx context.Context, d time.Duration) bool {

@@ -63,36 +63,37 @@ func (r *Reconciler) record(ctx context.Context, events []audit.Event) error {
 	return err
 }
 
-// append makes one decision durable. A line that was not durable in time may be so
-// later: it is looked for before it is written again.
+// append makes one decision durable. A line that was not durable in time has its
+// place in the log, and is not written again: it comes when the log recovers.
 func (r *Reconciler) append(ctx context.Context, e *audit.Event) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		before := r.config.Journal.Size()
-		_, err := r.config.Journal.Append(ctx, e)
+		commit, err := r.config.Journal.Append(ctx, e)
 		if err == nil {
 			return nil
 		}
 		r.log.WarnContext(ctx, "the audit log does not take a decision of correlation now", slog.String("event", e.ID), slog.Any("err", err))
+		if errors.Is(err, journal.ErrTimeout) {
+			return r.await(ctx, commit.Index)
+		}
 		if !wait(ctx, pause) {
 			return ctx.Err()
-		}
-		if errors.Is(err, journal.ErrTimeout) && r.recorded(before, e.ID) {
-			return nil
 		}
 	}
 }
 
-// recorded looks for an event among the entries from an index on.
-func (r *Reconciler) recorded(from uint64, id string) bool {
-	for line, err := range r.config.Journal.Read(from) {
-		if err != nil {
-			return false
+// await returns when an entry is durable.
+func (r *Reconciler) await(ctx context.Context, index uint64) error {
+	for {
+		grown := r.config.Journal.Watch()
+		if r.config.Journal.Size() > index {
+			return nil
 		}
-		if e, err := audit.ParseLine(line.Bytes); err == nil && e.ID == id {
-			return true
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return false
 }
 
 func (r *Reconciler) observe(e *audit.Event) {
