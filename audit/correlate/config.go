@@ -46,6 +46,11 @@ type Config struct {
 	// the time of entry 0; of a log that is read from a later entry it means that it
 	// began before every record that will be given.
 	Start time.Time
+
+	// AtCalls gives a finding the time of the record's call, and a verdict that of the
+	// log's, rather than the time at which they are decided. It is for looking back:
+	// what is decided has no place in the log then.
+	AtCalls bool
 }
 
 func (c Config) withDefaults() Config {

@@ -64,8 +64,9 @@ func (c *Correlator) sayPast() {
 		if !ok {
 			continue
 		}
-		e := c.newEvent(audit.KindVerdict)
-		e.Of, e.OfAttempt, e.State, e.Detail = k.call.String(), int(k.no), string(Unknown), unsettled
+		call := k.call.String()
+		e := c.newEvent(audit.KindVerdict, idTime(call, nanos(c.stamp)))
+		e.Of, e.OfAttempt, e.State, e.Detail = call, int(k.no), string(Unknown), unsettled
 		if unexpected {
 			e.State, e.Detail = string(NotExpected), ""
 		}

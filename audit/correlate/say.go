@@ -28,15 +28,20 @@ func (c *Correlator) say(e audit.Event) {
 	c.out = append(c.out, e)
 }
 
-func (c *Correlator) newEvent(kind audit.Kind) audit.Event {
+// newEvent is a decision about a call of a time.
+func (c *Correlator) newEvent(kind audit.Kind, call int64) audit.Event {
 	at := c.stamp.UTC()
+	if c.cfg.AtCalls {
+		at = time.Unix(0, call).UTC()
+	}
 	return audit.Event{V: audit.Version, ID: audit.NewID(at), Kind: kind, Time: at}
 }
 
 func (c *Correlator) sayVerdict(r ref, a *arrival, differences []string, detail string) {
 	t := c.attempts.at(r)
-	e := c.newEvent(audit.KindVerdict)
-	e.Of, e.OfAttempt = c.callText(c.calls.at(t.call)), int(t.no)
+	of := c.calls.at(t.call)
+	e := c.newEvent(audit.KindVerdict, of.start)
+	e.Of, e.OfAttempt = c.callText(of), int(t.no)
 	e.State = string(t.state.state())
 	if a != nil {
 		e.CloudTrailEventID = a.record.EventID
@@ -97,7 +102,7 @@ func (c *Correlator) findAmended(a *arrival, of string, d differences) {
 
 func (c *Correlator) sayFinding(kind Kind, a *arrival, of, detail string, differences []string) {
 	r := a.record
-	e := c.newEvent(audit.KindFinding)
+	e := c.newEvent(audit.KindFinding, a.at)
 	e.State, e.Of = string(kind), of
 	e.CloudTrailEventID = r.EventID
 	e.Operation, e.ReadOnly, e.Region = r.EventName, r.ReadOnly, r.AWSRegion
