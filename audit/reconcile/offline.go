@@ -22,7 +22,7 @@ type OfflineConfig struct {
 	// Poll.
 	Source cloudtrail.Source
 
-	// Correlate is the core's configuration; Start is set from the log.
+	// Correlate is the core's configuration; Start is set from the log, and AtCalls.
 	Correlate correlate.Config
 
 	// Damaged is told of a line that is missing or cannot be read, and decides
@@ -83,6 +83,7 @@ func (o *offline) begin() error {
 		return err
 	}
 	core := o.config.Correlate
+	core.AtCalls = true
 	if o.holding {
 		core.Start = o.held.Time.Truncate(time.Second)
 		o.report.Origin, o.report.First, o.report.Began = o.held.Origin, o.held.Index, o.held.Time

@@ -93,15 +93,15 @@ func (p *past) reconcile(t *testing.T) *reconcile.Report {
 func TestOffline(t *testing.T) {
 	p := newPast(t, cloudtrailtest.Faults{Seed: 1, Delay: cloudtrailtest.Exponential(5 * time.Minute), Duplicates: 0.05, Shuffled: true, OtherServices: 0.05})
 	const calls = 4000 // 41 hours
-	missing := map[string]bool{}
-	bypasses := 0
+	missing := map[string]time.Time{}
+	bypasses := map[string]time.Time{}
 	for i := range calls {
 		id := p.call(t, i%500 != 250)
 		if i%500 == 250 {
-			missing[id] = true
+			missing[id] = p.now
 		}
 		if i%300 == 100 {
-			bypasses++
+			bypasses[fmt.Sprintf("direct-%d", i)] = p.now.Truncate(time.Second)
 			p.seen(fmt.Sprintf("direct-%d", i), "arn:aws:iam::123456789012:user/stranger", "elsewhere", "aws-cli/2.9.19")
 		}
 	}
@@ -109,15 +109,20 @@ func TestOffline(t *testing.T) {
 	if diff := cmp.Diff(map[correlate.State]uint64{correlate.Matched: calls - uint64(len(missing)), correlate.Missing: uint64(len(missing))}, r.States); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[correlate.Kind]uint64{correlate.Bypass: uint64(bypasses)}, r.Findings); diff != "" {
+	if diff := cmp.Diff(map[correlate.Kind]uint64{correlate.Bypass: uint64(len(bypasses))}, r.Findings); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if r.Clean() || r.Entries < calls || len(r.Notable) != len(missing)+bypasses {
+	if r.Clean() || r.Entries < calls || len(r.Notable) != len(missing)+len(bypasses) {
 		t.Errorf("clean %v, %d entries, %d notable", r.Clean(), r.Entries, len(r.Notable))
 	}
 	for _, e := range r.Notable {
-		if e.Kind == audit.KindVerdict && !missing[e.Of] {
+		switch at, known := missing[e.Of]; {
+		case e.Kind == audit.KindVerdict && !known:
 			t.Errorf("call %s is called %s", e.Of, e.State)
+		case e.Kind == audit.KindVerdict && !e.Time.Equal(at):
+			t.Errorf("call %s of %s is called one of %s", e.Of, at, e.Time)
+		case e.Kind == audit.KindFinding && !e.Time.Equal(bypasses[e.Attempts[0].RequestID]):
+			t.Errorf("bypass %s of %s is called one of %s", e.Attempts[0].RequestID, bypasses[e.Attempts[0].RequestID], e.Time)
 		}
 	}
 }
@@ -142,5 +147,25 @@ func TestOfflineWithoutACanary(t *testing.T) {
 	r := p.reconcile(t)
 	if r.States[correlate.Missing] > 0 || len(r.Findings) > 0 {
 		t.Errorf("a trail without a record of ours proves nothing: %v, %v", r.States, r.Findings)
+	}
+}
+
+// What may yet come is counted, and nothing to look at.
+func TestOfflineLate(t *testing.T) {
+	p := newPast(t, cloudtrailtest.Faults{})
+	p.now = time.Now().Add(-time.Hour)
+	p.call(t, false)
+	if err := p.journal.Close(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	r, err := reconcile.Offline(t.Context(), reconcile.OfflineConfig{Log: journal.ReadDir(p.dir, 1), Source: &source{}, Correlate: correlate.Config{SettleAfter: 2 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[correlate.State]uint64{correlate.Late: 1}, r.States); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	if len(r.Notable) > 0 {
+		t.Errorf("worth a look: %+v", r.Notable)
 	}
 }

@@ -25,14 +25,48 @@ type Report struct {
 	States   map[correlate.State]uint64 `json:"states"`
 	Findings map[correlate.Kind]uint64  `json:"findings"`
 
-	// Notable are the findings, and the last verdict on each attempt that is not
-	// matched, in the order of time: events as they would stand in a log, but for
-	// their place in it.
-	Notable []audit.Event `json:"notable"`
+	// Notable is what is worth a look, in the order of time.
+	Notable []Notable `json:"notable"`
 
 	// open are the states of attempts that may still change.
 	open      map[attemptKey]attemptState
 	forgotten time.Time // those of before are settled
+}
+
+// Notable is a finding that nobody expected, or the last verdict on an attempt that
+// should have had a record and does not simply have it: neither matched nor
+// not_expected, nor late, which looking back is no more than not known. Its members
+// are those of an event, but for what only an entry of a log has.
+type Notable struct {
+	Kind audit.Kind `json:"kind"`
+	Time time.Time  `json:"time"` // of the call: a finding's in its record, a verdict's in the log
+
+	SourceIP     string          `json:"source_ip,omitempty"`
+	UserAgent    string          `json:"user_agent,omitempty"`
+	Operation    string          `json:"operation,omitempty"`
+	ReadOnly     bool            `json:"read_only,omitempty"`
+	Region       string          `json:"region,omitempty"`
+	ConnectionID string          `json:"connection_id,omitempty"`
+	Upstream     *audit.Upstream `json:"upstream,omitempty"`
+	Attempts     []audit.Attempt `json:"attempts,omitempty"`
+	ErrorCode    string          `json:"error_code,omitempty"`
+
+	Of                string   `json:"of,omitempty"`
+	OfAttempt         int      `json:"of_attempt,omitempty"`
+	State             string   `json:"state"`
+	CloudTrailEventID string   `json:"cloudtrail_event_id,omitempty"`
+	Evidence          string   `json:"evidence,omitempty"`
+	Differences       []string `json:"differences,omitempty"`
+	Detail            string   `json:"detail,omitempty"`
+}
+
+func newNotable(e *audit.Event) *Notable {
+	return &Notable{
+		Kind: e.Kind, Time: e.Time,
+		SourceIP: e.SourceIP, UserAgent: e.UserAgent, Operation: e.Operation, ReadOnly: e.ReadOnly, Region: e.Region, ConnectionID: e.ConnectionID,
+		Upstream: e.Upstream, Attempts: e.Attempts, ErrorCode: e.ErrorCode,
+		Of: e.Of, OfAttempt: e.OfAttempt, State: e.State, CloudTrailEventID: e.CloudTrailEventID, Evidence: e.Evidence, Differences: e.Differences, Detail: e.Detail,
+	}
 }
 
 type attemptKey struct {
@@ -43,12 +77,12 @@ type attemptKey struct {
 type attemptState struct {
 	state   correlate.State
 	since   time.Time // of the entry that the attempt is of
-	verdict *audit.Event
+	verdict *Notable  // nil if it is not worth a look
 }
 
 func newReport() *Report {
 	return &Report{
-		States: make(map[correlate.State]uint64), Findings: make(map[correlate.Kind]uint64), Notable: []audit.Event{}, Windows: []cloudtrail.Coverage{},
+		States: make(map[correlate.State]uint64), Findings: make(map[correlate.Kind]uint64), Notable: []Notable{}, Windows: []cloudtrail.Coverage{},
 		open: make(map[attemptKey]attemptState),
 	}
 }
@@ -96,17 +130,20 @@ func (r *Report) entry(e *audit.Event) {
 func (r *Report) take(e *audit.Event) {
 	if e.Kind == audit.KindFinding {
 		r.Findings[correlate.Kind(e.State)]++
-		r.Notable = append(r.Notable, *e)
+		if correlate.Kind(e.State) != correlate.KnownDirect {
+			r.Notable = append(r.Notable, *newNotable(e))
+		}
 		return
 	}
 	k := attemptKey{e.Of, e.OfAttempt}
 	s := attemptState{state: correlate.State(e.State), since: r.open[k].since}
 	if s.since.IsZero() {
-		s.since = e.Time
+		s.since = r.Ended // the outcome is yet to be read
 	}
-	if s.state != correlate.Matched {
-		verdict := *e // and not the others that were decided with it
-		s.verdict = &verdict
+	switch s.state {
+	case correlate.Matched, correlate.Late, correlate.NotExpected:
+	default:
+		s.verdict = newNotable(e)
 	}
 	r.open[k] = s
 }
@@ -141,7 +178,7 @@ func (r *Report) finish() *Report {
 		r.settle(s)
 	}
 	clear(r.open)
-	slices.SortStableFunc(r.Notable, func(a, b audit.Event) int {
+	slices.SortStableFunc(r.Notable, func(a, b Notable) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.CloudTrailEventID, b.CloudTrailEventID), cmp.Compare(a.Of, b.Of), cmp.Compare(a.OfAttempt, b.OfAttempt))
 	})
 	return r

@@ -31,6 +31,9 @@ Digests among the files prove that they are complete and unaltered; their signat
 are checked with the public keys in --trail-keys, files as "aws cloudtrail
 list-public-keys" prints them.
 
+What is worth a look is listed with the time of its call: a finding's as CloudTrail's
+record has it, an attempt's as the log has it.
+
 Exit status 0 says that every call of the trail is gatepost's or expected, and no
 attempt is missing, contradicted or unclear; 1 that there is something to look at; 2
 that they could not be compared.`,
@@ -152,24 +155,21 @@ func writeReconciliation(w io.Writer, colours palette, r *reconcile.Report) erro
 			fmt.Fprintf(w, "%-16s %d\n", kind, n)
 		}
 	}
-	notable := slices.DeleteFunc(slices.Clone(r.Notable), func(e audit.Event) bool {
-		return slices.Contains([]string{string(correlate.Late), string(correlate.NotExpected), string(correlate.KnownDirect)}, e.State)
-	})
-	if len(notable) == 0 {
+	if len(r.Notable) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, colours, "TIME", "STATE", "OF", "RECORD", "WHAT")
 	var rows [][]cell
-	for i := range notable {
-		e := &notable[i]
+	for i := range r.Notable {
+		e := &r.Notable[i]
 		rows = append(rows, []cell{{text: e.Time.UTC().Format(time.RFC3339)}, {text: e.State, paint: eventCells{colours: colours}.stateColour(e.State)}, {text: e.Of}, {text: e.CloudTrailEventID}, {text: whatOf(e)}})
 	}
 	return t.write(rows...)
 }
 
 // whatOf says in a line what a verdict or a finding is about.
-func whatOf(e *audit.Event) string {
+func whatOf(e *reconcile.Notable) string {
 	text := e.Detail
 	if e.Kind == audit.KindFinding {
 		text = e.Operation + " " + e.ConnectionID
