@@ -34,6 +34,7 @@ and TLS files again, which it also does by itself when they change.`,
 			return err
 		}
 		log := newLogger(p.stderr, loaded.Config.Log)
+		standardLog(log)
 		for _, warning := range loaded.Warnings() {
 			log.Warn(warning)
 		}
