@@ -41,17 +41,15 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // of nobody: one bound for all of those
 	now := time.Now()
-	back, ok := c.attempts.Try(peer.Addr(), now)
-	if !ok {
+	who, err := c.cfg.Tokens.Authenticate(form.Get("token"), now)
+	if err != nil && !c.attempts.Allow(peer.Addr(), now) {
 		w.Header().Set("Retry-After", "10")
 		return c.show(w, r, http.StatusTooManyRequests, dashboard.Login{Next: q.next, Failed: "Too many tries; wait ten seconds."})
 	}
-	who, err := c.cfg.Tokens.Authenticate(form.Get("token"), now)
 	if err != nil {
 		c.log.WarnContext(r.Context(), "admin login failed", slog.String("from", r.RemoteAddr))
 		return c.show(w, r, http.StatusUnauthorized, dashboard.Login{Next: q.next, Failed: "The token is not valid."})
 	}
-	back()
 	r = r.WithContext(token.NewContext(r.Context(), who))
 	if err := c.limits.allow(r); err != nil {
 		return err

@@ -9,8 +9,9 @@ import (
 )
 
 // Attempts bounds how often tokens can be tried in vain. They cannot be guessed;
-// this is for the work and the noise that guessing would make. The zero value is
-// ready.
+// this is for the noise that guessing would make. Whoever has one that is valid
+// does not ask here: those behind one address cannot lock each other out. The zero
+// value is ready.
 type Attempts struct {
 	mu     sync.Mutex // guards what follows
 	all    *rate.Limiter
@@ -25,9 +26,8 @@ const (
 	maxSources        = 4096
 )
 
-// Try counts a try of a source, or says that it may not try now. Whoever had a
-// token that is valid gets the try back.
-func (a *Attempts) Try(from netip.Addr, now time.Time) (back func(), ok bool) {
+// Allow tells whether a source may still fail now.
+func (a *Attempts) Allow(from netip.Addr, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
@@ -35,7 +35,7 @@ func (a *Attempts) Try(from netip.Addr, now time.Time) (back func(), ok bool) {
 		a.source = make(map[netip.Prefix]*rate.Limiter)
 	}
 	if a.all.TokensAt(now) < 1 {
-		return nil, false // and nothing is kept of a source that one flood has many of
+		return false // and nothing is kept of a source that one flood has many of
 	}
 	p := network(from)
 	limit := a.source[p]
@@ -45,14 +45,7 @@ func (a *Attempts) Try(from netip.Addr, now time.Time) (back func(), ok bool) {
 		a.source[p] = limit
 	}
 	// A source that is past its own bound does not use up everybody's.
-	if limit.TokensAt(now) < 1 {
-		return nil, false
-	}
-	own, everybody := limit.ReserveN(now, 1), a.all.ReserveN(now, 1)
-	return func() {
-		own.CancelAt(now)
-		everybody.CancelAt(now)
-	}, true
+	return limit.AllowN(now, 1) && a.all.AllowN(now, 1)
 }
 
 // makeRoom forgets sources that have not tried for long, or else any: the bound on
