@@ -36,7 +36,7 @@ type content struct {
 	scan  int       // the newest that saw it
 
 	poll           int    // the newest that read it; 0 is none
-	sum            string // SHA-256 of what it holds uncompressed, hexadecimal
+	sum            string // SHA-256 of what it holds uncompressed, hexadecimal; "" if it cannot be read
 	records        int    // of ours
 	oldest, newest time.Time
 	err            error
@@ -50,8 +50,8 @@ const batchRecords = 500
 // holds. Emit keeps the batch.
 func readLog(ctx context.Context, path string, emit func([]cloudtrail.Record) error) content {
 	var c content
-	sum, err := readPlain(path, func(r io.Reader) error {
-		d := cloudtrail.NewDecoder(interrupted{ctx, r})
+	sum, err := readPlain(ctx, path, func(r io.Reader) error {
+		d := cloudtrail.NewDecoder(r)
 		var batch []cloudtrail.Record
 		var malformed error
 		for {
@@ -90,9 +90,10 @@ func readLog(ctx context.Context, path string, emit func([]cloudtrail.Record) er
 	return c
 }
 
-// readSmall returns what a file of at most limit bytes holds.
-func readSmall(path string, limit int64) (data []byte, sum string, err error) {
-	sum, err = readPlain(path, func(r io.Reader) error {
+// readSmall returns what a file of at most limit bytes holds. Of a larger one it
+// reads no more than shows that.
+func readSmall(ctx context.Context, path string, limit int64) (data []byte, sum string, err error) {
+	sum, err = readPlain(ctx, path, func(r io.Reader) error {
 		if data, err = io.ReadAll(io.LimitReader(r, limit+1)); err == nil && int64(len(data)) > limit {
 			err = fmt.Errorf("more than %d bytes", limit)
 		}
@@ -101,15 +102,17 @@ func readSmall(path string, limit int64) (data []byte, sum string, err error) {
 	return data, sum, err
 }
 
-// readPlain gives read the uncompressed content of a file and returns its hash,
-// also when read fails.
-func readPlain(path string, read func(io.Reader) error) (sum string, err error) {
+// readPlain gives read the uncompressed content of a file, and returns its hash if
+// read succeeds, which has to read to the end for that. Nothing is read beyond an
+// error, nor when ctx is done: what is behind may be as large as the disk, or larger.
+func readPlain(ctx context.Context, path string, read func(io.Reader) error) (sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	raw := bufio.NewReaderSize(f, 64<<10)
+	// Beneath gzip too, of which an endless file can be empty when uncompressed.
+	raw := bufio.NewReaderSize(interrupted{ctx, f}, 64<<10)
 	var plain io.Reader = raw
 	// What a file's name says of its compression is not always so: some tools
 	// uncompress while they copy.
@@ -120,14 +123,8 @@ func readPlain(path string, read func(io.Reader) error) (sum string, err error) 
 		}
 		plain = z
 	}
-	h := hashing{plain, sha256.New()}
+	h := hashing{interrupted{ctx, plain}, sha256.New()}
 	if err := read(h); err != nil {
-		if _, rest := io.Copy(io.Discard, h); rest != nil {
-			return "", err
-		}
-		return h.sum(), err
-	}
-	if _, err := io.Copy(io.Discard, h); err != nil {
 		return "", err
 	}
 	return h.sum(), nil

@@ -233,7 +233,7 @@ func (j *judging) beside(f *findings, at *file) string {
 	if file == nil {
 		return ""
 	}
-	data, _, err := readSmall(file.path, maxSignatureBytes)
+	data, _, err := readSmall(j.ctx, file.path, maxSignatureBytes)
 	var s string
 	if err == nil {
 		s, err = parseSignature(data)

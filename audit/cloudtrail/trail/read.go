@@ -83,7 +83,10 @@ func (s *Source) load(ctx context.Context, f *file) *content {
 		return f.content
 	}
 	var c content
-	data, sum, err := readSmall(f.path, maxDigestBytes)
+	data, sum, err := readSmall(ctx, f.path, maxDigestBytes)
+	if ctx.Err() != nil {
+		return &content{err: ctx.Err()} // which says nothing of the file
+	}
 	if err == nil {
 		c.digest, err = parseDigest(data, f.name)
 	}
