@@ -283,6 +283,29 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
+// A page whose name was made to resolve to this machine gets nothing, whatever it
+// has.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	b := start(t, options{})
+	for host, want := range map[string]int{
+		"127.0.0.1:9090": 200, "192.0.2.7": 200, "[2001:db8::7]:9090": 200, "[2001:db8::7]": 200, "localhost": 200, "LOCALHOST:1": 200,
+		"gatepost.example": 200, "GATEPOST.example:9090": 200,
+		"evil.example": 403, "evil.example:9090": 403, "127.0.0.1.evil.example": 403, "gatepost.example.evil.example": 403, "": 403, "[": 403,
+	} {
+		for path, open := range map[string]bool{"/api/v1/events": false, "/": false, "/login": false, "/metrics": false, "/healthz": true, "/readyz": true} {
+			r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+			r.RemoteAddr, r.Host = "192.0.2.1:4711", host
+			r.Header.Set("Authorization", "Bearer "+b.viewer)
+			w := httptest.NewRecorder()
+			b.console.ServeHTTP(w, r)
+			if refused := w.Code == 403 && strings.Contains(w.Body.String(), "admin.public_names"); refused != (want == 403 && !open) {
+				t.Errorf("%s of %q: %d %s", path, host, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 func TestReadyzDetails(t *testing.T) {
 	t.Parallel()
 	b := start(t, options{})

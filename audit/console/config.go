@@ -77,6 +77,11 @@ type Config struct {
 	// on this machine is an operator.
 	Tokens *token.Store
 
+	// Hosts are the names by which requests may ask for the listener, beside
+	// localhost and IP addresses; without tokens there are no others. A page whose
+	// name was made to resolve to this machine gives itself away by it.
+	Hosts []string
+
 	// VerifierKey is what the log's checkpoints are verified with, in the note
 	// package's text form; the dashboard checks proofs with it.
 	VerifierKey string

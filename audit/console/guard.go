@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatepost-proxy/gatepost/audit/console/dashboard"
@@ -22,6 +23,10 @@ func (c *Console) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		if isProbe(r) {
 			next.ServeHTTP(w, r)
+			return
+		}
+		if c.cfg.Tokens != nil && !c.isOurs(r.Host) {
+			c.fail(w, r, &failure{status: http.StatusForbidden, detail: "The Host of a request is localhost, an IP address, or a name that admin.public_names has."})
 			return
 		}
 		// Reading leaves a record, so that a foreign page's GET is no safe request.
@@ -66,17 +71,29 @@ func foreign(r *http.Request) string {
 
 // isLocalHost tells a Host that names this machine to itself.
 func isLocalHost(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		name = host[1 : len(host)-1]
-	}
-	if strings.EqualFold(name, "localhost") {
+	name := hostname(host)
+	addr, err := netip.ParseAddr(name)
+	return strings.EqualFold(name, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+// isOurs tells a Host that nobody else can have made to resolve to this machine.
+func (c *Console) isOurs(host string) bool {
+	name := hostname(host)
+	if _, err := netip.ParseAddr(name); err == nil || strings.EqualFold(name, "localhost") {
 		return true
 	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.Unmap().IsLoopback()
+	return slices.ContainsFunc(c.cfg.Hosts, func(own string) bool { return strings.EqualFold(hostname(own), name) })
+}
+
+// hostname is a Host without its port, and without the brackets of an address.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1]
+	}
+	return host
 }
 
 // isFollowed tells a browser that follows a link to a page of the dashboard, not

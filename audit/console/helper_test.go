@@ -111,7 +111,7 @@ func start(t *testing.T, o options) *bench {
 			}}
 		},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "gatepost_up 1\n") }),
-		Tokens:  b.store, Logger: logger,
+		Tokens:  b.store, Logger: logger, Hosts: []string{"Gatepost.example:8443"},
 	}
 	if o.open {
 		c.Tokens = nil

@@ -64,7 +64,7 @@ func startSlow(t *testing.T, log func(console.Log) console.Log) *slowBench {
 	if b.store, err = token.Open(b.tokens.Path, token.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	c := console.Config{Log: b.journal, Recorder: b.journal, Tokens: b.store, Tiles: http.NotFoundHandler(), Metrics: http.NotFoundHandler()}
+	c := console.Config{Log: b.journal, Recorder: b.journal, Tokens: b.store, Hosts: []string{"gatepost", "example.com"}, Tiles: http.NotFoundHandler(), Metrics: http.NotFoundHandler()}
 	if log != nil {
 		c.Log = log(b.journal)
 	}

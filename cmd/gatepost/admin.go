@@ -15,6 +15,7 @@ func newConsole(s *service) *console.Console {
 		Log: s.journal, Recorder: s.journal, Index: s.index, Prover: s.ledger, Tiles: s.ledger.Handler(),
 		Ready: s.readiness, Metrics: s.metrics.Handler(s.log), Tokens: s.tokens, Logger: s.log,
 		Keys: keysFile{keyring.File{Path: s.config.Callers.KeysFile}}, VerifierKey: s.ledger.VerifierKey(), Version: version,
+		Hosts: s.config.Admin.PublicNames,
 	}
 	if s.cache != nil {
 		c.Purger, c.Cached = s.cache, cachedAnswers{s.cache}

@@ -76,7 +76,7 @@ func (a address) collides(b address) bool {
 
 // checkPublicName accepts what a client can send in Host.
 func checkPublicName(name string) error {
-	const want = "write the host as callers sign it, with its port unless 80 or 443, such as gatepost.example:8443"
+	const want = "write the host as clients send it, with its port unless 80 or 443, such as gatepost.example:8443"
 	if name == "" {
 		return fmt.Errorf("holds an empty name: %s", want)
 	}

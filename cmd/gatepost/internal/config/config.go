@@ -65,6 +65,10 @@ type Admin struct {
 	// Listen is its address, host:port; port 0 picks a free one. It speaks
 	// plain HTTP: reach it from elsewhere through something that encrypts.
 	Listen string `yaml:"listen" type:"address" usage:"address of the dashboard, API, metrics and health"`
+	// PublicNames are the Host values that requests may have beside localhost and
+	// IP addresses; ports do not matter. A request for any other host is refused:
+	// its name was made to resolve to this machine.
+	PublicNames []string `yaml:"public_names" type:"names" usage:"Host values of requests, beside localhost and IP addresses"`
 	// TokensFile holds the admin tokens. Needed when Listen is not loopback:
 	// the audit log names who connects what, to whoever may read it.
 	TokensFile string `yaml:"tokens_file" type:"file" usage:"admin tokens; needed when admin.listen is not loopback"`

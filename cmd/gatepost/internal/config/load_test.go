@@ -151,6 +151,7 @@ var samples = map[string]sample{
 	"proxy.request_timeout":              {text: "1m", want: time.Minute},
 	"proxy.idle_timeout":                 {text: "10s", want: 10 * time.Second},
 	"admin.listen":                       {text: "localhost:0", want: "localhost:0"},
+	"admin.public_names":                 {file: "[a.example, b.example]", text: "a.example,b.example", want: []string{"a.example", "b.example"}},
 	"admin.tokens_file":                  {text: "tokens.yaml", want: "tokens.yaml"},
 	"callers.keys_file":                  {text: "/etc/gatepost/keys.yaml", want: "/etc/gatepost/keys.yaml"},
 	"callers.clock_skew":                 {text: "15m", want: 15 * time.Minute},

@@ -90,6 +90,11 @@ func (l *loader) validateAdmin() {
 		l.reject("admin.listen", err.Error())
 		return
 	}
+	for _, name := range l.config.Admin.PublicNames {
+		if err := checkPublicName(name); err != nil {
+			l.reject("admin.public_names", err.Error())
+		}
+	}
 	if !listen.loopback() && l.config.Admin.TokensFile == "" {
 		l.reject("admin.tokens_file", fmt.Sprintf("is missing: admin.listen %s is not loopback; make tokens with gatepost tokens new and name their file, "+
 			"or listen on 127.0.0.1", l.config.Admin.Listen), "admin.listen")

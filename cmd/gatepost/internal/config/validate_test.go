@@ -35,6 +35,7 @@ func TestRules(t *testing.T) {
 		{"public name with a path", "--proxy.public-names=a.example/x", "more than a host"},
 		{"public name without a host", "--proxy.public-names=:8080", "is not a host"},
 		{"empty public name", "--proxy.public-names=a,,b", "empty name"},
+		{"admin name with a path", "--admin.public-names=a.example/x", "admin.public_names: \"a.example/x\" is more than a host"},
 		{"admin beyond loopback", "--admin.listen=0.0.0.0:9090", "admin.tokens_file: is missing"},
 		{"admin beyond loopback with tokens", "--admin.listen=0.0.0.0:9090 --admin.tokens-file=t", ""},
 		{"admin on the proxy's address", "--admin.listen=127.0.0.1:8080", "collides"},

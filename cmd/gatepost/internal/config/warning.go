@@ -36,6 +36,9 @@ func (l *Loaded) Warnings() []string {
 	}
 	if admin, err := parseAddress(c.Admin.Listen); err == nil && !admin.loopback() {
 		warn("admin.listen", fmt.Sprintf("%s is not loopback and speaks plain HTTP: let something in front of it encrypt, or tokens can be read", c.Admin.Listen))
+		if len(c.Admin.PublicNames) == 0 {
+			warn("admin.public_names", "is empty: only requests for an IP address or localhost will be answered; name the hosts that browsers and Prometheus use")
+		}
 	}
 	if _, err := os.Stat(c.Callers.KeysFile); errors.Is(err, fs.ErrNotExist) {
 		warn("callers.keys_file", fmt.Sprintf("%q is not there yet, and gatepost does not start without it: \"gatepost keys new\" makes it", c.Callers.KeysFile))
