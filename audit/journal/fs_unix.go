@@ -84,11 +84,27 @@ func (d *osDir) Names() ([]string, error) {
 }
 
 func (d *osDir) OpenFile(name string, flag int) (File, error) {
-	f, err := d.root.OpenFile(name, flag, 0o600)
+	// Without O_NONBLOCK a pipe in the file's place would hang the open. To a regular
+	// file it makes no difference.
+	f, err := d.root.OpenFile(name, flag|unix.O_NONBLOCK, 0o600)
+	if errors.Is(err, unix.ENXIO) { // a pipe that nobody reads, or a socket
+		return nil, d.irregular(name)
+	}
 	if err != nil {
 		return nil, err
 	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = d.irregular(name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return osFile{f}, nil
+}
+
+func (d *osDir) irregular(name string) error {
+	return fmt.Errorf("%s is not a regular file", filepath.Join(d.path, name))
 }
 
 func (d *osDir) Stat(name string) (FileInfo, error) {
