@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -56,6 +57,15 @@ func mkdirAllSynced(path string) error {
 // symbolic link leads out of the directory.
 type osRoot struct{ *os.Root }
 
+func (r osRoot) ReadFile(name string) ([]byte, error) {
+	f, err := openRegular(r.Root, name, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
 func (r osRoot) Names(dir string) ([]string, error) {
 	f, err := r.Open(dir)
 	if err != nil {
@@ -66,7 +76,32 @@ func (r osRoot) Names(dir string) ([]string, error) {
 }
 
 func (r osRoot) Create(name string, perm fs.FileMode) (File, error) {
-	return r.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
+	return openRegular(r.Root, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
+}
+
+// openRegular opens a file, and nothing else that may stand in its place.
+func openRegular(root *os.Root, name string, flag int, perm fs.FileMode) (*os.File, error) {
+	// Without O_NONBLOCK a pipe would hang the open. To a regular file it makes no
+	// difference.
+	f, err := root.OpenFile(name, flag|unix.O_NONBLOCK, perm)
+	if errors.Is(err, unix.ENXIO) { // a pipe that nobody reads, or a socket
+		return nil, irregular(root, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = irregular(root, name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func irregular(root *os.Root, name string) error {
+	return fmt.Errorf("%s is not a regular file", filepath.Join(root.Name(), name))
 }
 
 func (r osRoot) Mkdir(name string) error { return r.Root.Mkdir(name, 0o700) }

@@ -108,10 +108,10 @@ type openedSegment struct {
 
 // open opens the segment in the form that it has by now.
 func (s segmentFile) open(root *os.Root) (*openedSegment, error) {
-	f, err := root.Open(s.name)
+	f, err := openRegular(root, s.name, os.O_RDONLY, 0)
 	if isNotExist(err) && !s.packed {
 		s.name, s.packed = s.name+packedSuffix, true
-		f, err = root.Open(s.name)
+		f, err = openRegular(root, s.name, os.O_RDONLY, 0)
 	}
 	if err != nil {
 		return nil, err
