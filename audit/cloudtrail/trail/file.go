@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	// Three times as fast as the standard library's; see BenchmarkGzip.
@@ -106,11 +107,20 @@ func readSmall(ctx context.Context, path string, limit int64) (data []byte, sum 
 // read succeeds, which has to read to the end for that. Nothing is read beyond an
 // error, nor when ctx is done: what is behind may be as large as the disk, or larger.
 func readPlain(ctx context.Context, path string, read func(io.Reader) error) (sum string, err error) {
-	f, err := os.Open(path)
+	// The file that was seen may be a pipe by now, which would hang an open without
+	// O_NONBLOCK.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("is not a regular file")
+	}
 	// Beneath gzip too, of which an endless file can be empty when uncompressed.
 	raw := bufio.NewReaderSize(interrupted{ctx, f}, 64<<10)
 	var plain io.Reader = raw

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -11,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -22,6 +22,9 @@ import (
 // keySlack is how far from a key's validity a digest may end that it signed: a
 // digest of the hour of a rotation is signed by either key.
 const keySlack = 2 * time.Hour
+
+// maxKeysBytes of a file of public keys: ten thousand of them.
+const maxKeysBytes = 16 << 20
 
 // publicKey is one of those with which CloudTrail signs the digests of a region.
 type publicKey struct {
@@ -39,24 +42,24 @@ var (
 
 // loadKeys reads the configured keys, every time, for there are new ones from time
 // to time.
-func (s *Source) loadKeys() (err error) {
+func (s *Source) loadKeys(ctx context.Context) (err error) {
 	if s.config.Keys != "" {
-		s.keys, err = readKeys(s.config.Keys)
+		s.keys, err = readKeys(ctx, s.config.Keys)
 	}
 	return err
 }
 
 // readKeys reads the files *.json of a directory.
-func readKeys(dir string) (keyring, error) {
+func readKeys(ctx context.Context, dir string) (keyring, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("read public keys: %w", err)
 	}
 	keys := keyring{}
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		data, _, err := readSmall(ctx, path, maxKeysBytes)
 		if err != nil {
-			return nil, fmt.Errorf("read public keys: %w", err)
+			return nil, fmt.Errorf("read public keys %s: %w", path, err)
 		}
 		if err := keys.add(data); err != nil {
 			return nil, fmt.Errorf("read public keys %s: %w", path, err)

@@ -87,7 +87,7 @@ func (s *Source) poll(ctx context.Context, since time.Time, sink cloudtrail.Sink
 	if err := s.place.load(ctx, s.config.Places); err != nil {
 		return err
 	}
-	if err := s.loadKeys(); err != nil {
+	if err := s.loadKeys(ctx); err != nil {
 		return err
 	}
 	s.polls++
