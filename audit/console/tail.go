@@ -120,17 +120,23 @@ func (t *tail) from(a *audience, next uint64) (entries []*entry, behind uint64, 
 
 // follow runs until the last stream has left.
 func (t *tail) follow(stop chan struct{}) {
+	var last time.Time // that there was something
 	for {
 		grown := t.log.Watch()
-		began := time.Now()
-		for t.pass(stop) {
+		for more := true; more; {
+			began := time.Now()
+			lines := t.pass(stop)
+			if lines > 0 {
+				last = began
+			}
+			more = lines == passLines
 		}
 		select {
 		case <-grown:
 		case <-stop:
 			return
 		}
-		if rest := pace - time.Since(began); rest > 0 {
+		if rest := pace - time.Since(last); rest > 0 {
 			select {
 			case <-time.After(rest):
 			case <-stop:
@@ -140,9 +146,9 @@ func (t *tail) follow(stop chan struct{}) {
 	}
 }
 
-// pass holds a number of new lines against the filters, and tells whether there
-// may be more.
-func (t *tail) pass(stop chan struct{}) bool {
+// pass holds new lines against the filters, passLines at most, and returns how many
+// there were.
+func (t *tail) pass(stop chan struct{}) (lines int) {
 	t.mu.Lock()
 	next := t.next
 	var filters []*lineFilter
@@ -153,8 +159,7 @@ func (t *tail) pass(stop chan struct{}) bool {
 	t.mu.Unlock()
 
 	chosen := make([][]*entry, len(filters))
-	lines, sound := 0, true
-	began := time.Now()
+	sound, began := true, time.Now()
 	for line, err := range t.log.Read(next) {
 		if err != nil || line.Index != next {
 			sound = false
@@ -172,9 +177,9 @@ func (t *tail) pass(stop chan struct{}) bool {
 	t.budget.spend(stop, time.Since(began))
 	select {
 	case <-stop:
-		return false
+		return 0
 	default:
-		return lines == passLines
+		return lines
 	}
 }
 

@@ -164,7 +164,9 @@ func followed(t *testing.T, size uint64) (log *lines, all, some, none console.Vi
 		t.Cleanup(v.Leave) // or the bubble never ends
 		return v
 	}
-	return log, join(""), join("principal=installer-1"), join("principal=nobody&after=7")
+	all, some, none = join(""), join("principal=installer-1"), join("principal=nobody&after=7")
+	synctest.Wait() // it has looked, and there was nothing
+	return log, all, some, none
 }
 
 func want(t *testing.T, v console.Viewer, next uint64, indices []uint64, behind uint64, ok bool) (more <-chan struct{}) {
