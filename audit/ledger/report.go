@@ -95,6 +95,8 @@ type Report struct {
 	Bytes   int64     `json:"bytes"`   // read from the journal
 	Root    tlog.Hash `json:"root"`    // over all entries, as they are
 	Surplus int64     `json:"surplus"` // bytes behind the ends of abandoned segments, which are not part of the log
+	// SurplusIn tells where the surplus is, in the order of the log.
+	SurplusIn []SurplusIn `json:"surplus_in"`
 	// Unfinished is what an interrupted write left at the end, or one in progress.
 	Unfinished int64 `json:"unfinished"`
 
@@ -110,10 +112,28 @@ type Report struct {
 	More   int     `json:"more"`   // faults beyond those
 }
 
+// SurplusIn is what stands behind the last entry of a segment that is not the
+// newest, up to the segment's end.
+type SurplusIn struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+	Bytes  int64  `json:"bytes"`
+}
+
 // KeptCheckpoint is a checkpoint from elsewhere.
 type KeptCheckpoint struct {
 	File       string     `json:"file"`
 	Checkpoint Checkpoint `json:"checkpoint"`
+}
+
+// surplus counts bytes of a segment, of which those before have been counted.
+func (r *Report) surplus(file string, offset, length int64) {
+	r.Surplus += length
+	if n := len(r.SurplusIn); n > 0 && r.SurplusIn[n-1].File == file {
+		r.SurplusIn[n-1].Bytes += length
+		return
+	}
+	r.SurplusIn = append(r.SurplusIn, SurplusIn{file, offset, length})
 }
 
 // MaxFaults bounds the faults that a report lists.

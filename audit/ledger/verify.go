@@ -47,7 +47,7 @@ const progressEvery = 100 * time.Millisecond
 // it did not get to an answer; then the verdict is Unchecked, whatever faults
 // were found by then.
 func Verify(ctx context.Context, o VerifyOptions) (*Report, error) {
-	v := &verification{options: o, report: &Report{Verdict: Unchecked, Faults: []Fault{}, Kept: []KeptCheckpoint{}}}
+	v := &verification{options: o, report: &Report{Verdict: Unchecked, SurplusIn: []SurplusIn{}, Faults: []Fault{}, Kept: []KeptCheckpoint{}}}
 	err := v.run(ctx)
 	v.settle()
 	if err != nil {

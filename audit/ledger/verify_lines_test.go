@@ -264,6 +264,14 @@ func TestVerifyRemains(t *testing.T) {
 		if r.Verdict != ledger.Sound || r.Surplus != int64(len(surplus)) {
 			t.Errorf("%d bytes of surplus, %s", r.Surplus, describe(r))
 		}
+		other := filepath.Join(dir, segmentName(0))
+		mustWrite(t, other, append(mustRead(t, other), "junk\n"...))
+		r = verify(t, ledger.VerifyOptions{Dir: dir})
+		want := []ledger.SurplusIn{{File: segmentName(0), Offset: int64(len(mustRead(t, other)) - 5), Bytes: 5},
+			{File: segmentName(100), Offset: int64(len(mustRead(t, name)) - len(surplus)), Bytes: int64(len(surplus))}}
+		if diff := cmp.Diff(want, r.SurplusIn); diff != "" {
+			t.Errorf("surplus (-want +got):\n%s", diff)
+		}
 		mustWrite(t, name, append(mustRead(t, name), "\n"+string(all[150])+"\n"...))
 		if r := verify(t, ledger.VerifyOptions{Dir: dir}); r.Verdict != ledger.NotSound {
 			t.Error("an earlier entry among the surplus is not found")

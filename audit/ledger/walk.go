@@ -141,7 +141,7 @@ func (w *walk) step(s scanned, behind *scanned) {
 		r.Unfinished += s.length
 		return
 	case uint64(w.next) >= w.limit:
-		r.Surplus += s.length
+		r.surplus(w.v.segments[s.segment].name, s.offset, s.length)
 		if s.bad == nil && s.index < w.limit {
 			w.note(oddLine{w.next, true, s})
 		}
