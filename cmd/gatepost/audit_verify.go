@@ -96,6 +96,12 @@ func writeReport(w io.Writer, r *ledger.Report) {
 	if r.KeyFromLog {
 		fmt.Fprintln(w, "key         the one beside the log: --public-key with a copy kept elsewhere proves more")
 	}
+	for _, s := range r.SurplusIn {
+		fmt.Fprintf(w, "surplus     %d bytes in %s, from byte %d on, are no part of the log\n", s.Bytes, clean(s.File), s.Offset)
+	}
+	if r.Unfinished > 0 {
+		fmt.Fprintf(w, "unfinished  %d bytes at the end of the log are no part of it: a write was interrupted, or is under way\n", r.Unfinished)
+	}
 	for _, f := range r.Faults {
 		fmt.Fprintf(w, "fault       %s\n", clean(f.String()))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -95,6 +96,40 @@ func TestProveAndVerify(t *testing.T) {
 	}
 	if out, code := command(t, "audit", "verify", "-d", t.TempDir()); code != 2 {
 		t.Errorf("nothing to verify: %d %s", code, out)
+	}
+}
+
+// What stands in the log's files and is no part of the log is told, and makes it no less sound.
+func TestVerifyTellsSurplus(t *testing.T) {
+	dir := agedLog(t, 250)
+	segments, err := filepath.Glob(filepath.Join(dir, "segment-*.jsonl"))
+	if err != nil || len(segments) < 3 {
+		t.Fatal(segments, err)
+	}
+	stdout, stderr, code := gatepost(t, nil, "audit", "verify", "-d", dir)
+	if code != exitDone || strings.Contains(stdout, "no part") {
+		t.Fatalf("untouched: %d %s%s", code, stdout, stderr)
+	}
+	var want strings.Builder
+	for i, name := range segments {
+		whole, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := "junk\nforged"
+		if i == len(segments)-1 {
+			more = "junk!"
+			want.WriteString("unfinished  5 bytes at the end of the log are no part of it: a write was interrupted, or is under way\n")
+		} else {
+			fmt.Fprintf(&want, "surplus     11 bytes in %s, from byte %d on, are no part of the log\n", filepath.Base(name), len(whole))
+		}
+		if err := os.WriteFile(name, append(whole, more...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stdout, stderr, code = gatepost(t, nil, "audit", "verify", "-d", dir)
+	if code != exitDone || !strings.Contains(stdout, want.String()+"verdict     sound\n") {
+		t.Errorf("%d %s%s, want\n%s", code, stdout, stderr, want.String())
 	}
 }
 
