@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/gatepost-proxy/gatepost/audit/index"
 )
 
 const (
-	// A log that grows faster than this has callers who notice.
-	busyRate = 2000 // entries a second
-
 	// budgetShare of the processors is what streams may take then, of all that
 	// there are: what a viewer sees comes later, and nothing is left out.
 	budgetShare = 1. / 16
@@ -59,7 +58,7 @@ func (b *budget) isBusy() bool {
 	now := time.Now()
 	if passed := now.Sub(b.at); passed >= pace {
 		size := b.log.Size()
-		b.busy = !b.at.IsZero() && float64(size-min(b.size, size)) > busyRate*passed.Seconds()
+		b.busy = !b.at.IsZero() && float64(size-min(b.size, size)) > index.BusyRate*passed.Seconds()
 		b.size, b.at = size, now
 	}
 	return b.busy

@@ -178,9 +178,15 @@ func (f *follower) send(ctx context.Context, index uint64, line []byte) end {
 	return ""
 }
 
-// hold keeps the newest entries for the next flush.
+// hold keeps entries for the next flush, a few more than that sends.
 func (f *follower) hold(entries ...*entry) {
-	f.held = append(f.held, entries...)
+	if f.held = append(f.held, entries...); len(f.held) >= 2*f.newest {
+		f.shorten()
+	}
+}
+
+// shorten leaves out all but the newest of what is held.
+func (f *follower) shorten() {
 	if over := len(f.held) - f.newest; over > 0 {
 		if f.skipped.count == 0 {
 			f.skipped.first = f.held[0].index
@@ -193,6 +199,7 @@ func (f *follower) hold(entries ...*entry) {
 
 // release writes what is held, by and by.
 func (f *follower) release() {
+	f.shorten()
 	if f.skipped.count > 0 {
 		f.out.skipped(f.skipped)
 		f.skipped = skipped{}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"errors"
 	"net/url"
 	"slices"
 	"sync"
@@ -18,11 +17,6 @@ const (
 	// passLines is after how many lines streams may have them, and others the
 	// processor.
 	passLines = 1024
-
-	// What the audiences keep together, so that no stream falls behind which is
-	// read at all; and what each keeps of it at least.
-	maxKeptBytes   = 16 << 20
-	minKeptEntries = maxNewest
 )
 
 // tail follows the log for all streams that have come to its end. Each line is
@@ -40,24 +34,6 @@ type tail struct {
 	audiences map[string]*audience // by what the streams filter for
 	next      uint64               // the entries below it were held against the filters
 	stop      chan struct{}        // closed when the last stream leaves
-}
-
-// audience is the streams that have a filter in common.
-type audience struct {
-	name    string
-	filter  *lineFilter
-	streams int
-
-	kept  []*entry // the newest that are chosen
-	bytes int      // their length
-	since uint64   // kept has all that are chosen from here on
-	grown chan struct{}
-}
-
-// entry does not change.
-type entry struct {
-	index uint64
-	line  []byte
 }
 
 func newTail(log Log) *tail {
@@ -227,63 +203,4 @@ func (t *tail) publish(stop chan struct{}, next uint64, audiences []*audience, c
 			a.wake()
 		}
 	}
-}
-
-// add is called with the tail locked.
-func (a *audience) add(entries []*entry, bound int) {
-	if len(entries) == 0 {
-		return
-	}
-	a.kept = append(a.kept, entries...)
-	for _, e := range entries {
-		a.bytes += len(e.line)
-	}
-	drop := 0
-	for ; len(a.kept)-drop > minKeptEntries && a.bytes > bound; drop++ {
-		a.bytes -= len(a.kept[drop].line)
-		a.since = a.kept[drop].index + 1
-	}
-	// Streams may be looking at what is dropped: it is left as it is.
-	a.kept = a.kept[drop:]
-	a.wake()
-}
-
-func (a *audience) wake() {
-	close(a.grown)
-	a.grown = make(chan struct{})
-}
-
-// lineFilter chooses lines as a query does.
-type lineFilter struct {
-	lines  *audit.LineFilter
-	hidden []audit.Kind
-}
-
-// newLineFilter makes one. Without a kind, neither intents nor verdicts are chosen
-// unless they are asked for, as on a page of events.
-func newLineFilter(q *query) *lineFilter {
-	f := &lineFilter{lines: audit.NewLineFilter(q.filter)}
-	for _, kind := range []audit.Kind{audit.KindIntent, audit.KindVerdict} {
-		if q.filter.Kind == "" && !slices.Contains(q.also, kind) {
-			f.hidden = append(f.hidden, kind)
-		}
-	}
-	return f
-}
-
-var errNoLine = errors.New("not a line of the log")
-
-func (f *lineFilter) match(line []byte) (bool, error) {
-	outline, ok := audit.ParseOutline(line)
-	if !ok {
-		return false, errNoLine
-	}
-	return f.matchOutlined(line, &outline)
-}
-
-func (f *lineFilter) matchOutlined(line []byte, outline *audit.Outline) (bool, error) {
-	if slices.Contains(f.hidden, outline.Kind) {
-		return false, nil
-	}
-	return f.lines.Match(line, outline)
 }

@@ -11,8 +11,9 @@ import (
 // processors: seven of eight, which is three quarters of one where there are two,
 // and nothing where a whole one is an eighth or less.
 const (
-	// A log that grows faster than this has callers who notice.
-	busyRate = 2000 // entries a second
+	// BusyRate is how many entries a second a log grows by, at most, whose callers
+	// do not notice what follows it. Past it followers leave them the processors.
+	BusyRate = 2000
 
 	// paceEvery lines take some milliseconds: long enough not to be felt as cost,
 	// short enough not to be felt as a pause.
@@ -37,7 +38,7 @@ func (p *pace) rest(ctx context.Context, source Source) {
 	p.lines = 0
 	size := source.Size()
 	worked, grown := time.Since(p.at), size-min(p.size, size)
-	if !p.at.IsZero() && float64(grown) > busyRate*worked.Seconds() {
+	if !p.at.IsZero() && float64(grown) > BusyRate*worked.Seconds() {
 		if idle := worked * time.Duration(max(0, processorShare/runtime.GOMAXPROCS(0)-1)); idle > 0 {
 			select {
 			case <-ctx.Done():
