@@ -96,7 +96,7 @@ type Report struct {
 	Root    tlog.Hash `json:"root"`    // over all entries, as they are
 	Surplus int64     `json:"surplus"` // bytes behind the ends of abandoned segments, which are not part of the log
 	// SurplusIn tells where the surplus is, in the order of the log.
-	SurplusIn []SurplusIn `json:"surplus_in"`
+	SurplusIn []SurplusIn `json:"surplus_in,omitempty"`
 	// Unfinished is what an interrupted write left at the end, or one in progress.
 	Unfinished int64 `json:"unfinished"`
 
